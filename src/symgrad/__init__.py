@@ -1,0 +1,31 @@
+"""symgrad: exact derivatives of any order, as formulas you can read and as machine code."""
+
+import symgrad.ops
+from symgrad.errors import (
+    ArgumentError,
+    CacheWarning,
+    DtypeError,
+    FormulaError,
+    SymgradError,
+    UnsupportedError,
+)
+from symgrad.function import Function, function
+from symgrad.transforms import derivative, grad, hessian, jacobian, value_and_grad
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError",
+    "CacheWarning",
+    "DtypeError",
+    "FormulaError",
+    "Function",
+    "SymgradError",
+    "UnsupportedError",
+    "derivative",
+    "function",
+    "grad",
+    "hessian",
+    "jacobian",
+    "value_and_grad",
+]

@@ -1,0 +1,105 @@
+"""Jacobians of scalar graphs: the sparse product of local derivatives along all paths, in a chosen order.
+
+Forward carries, for each node, its row of derivatives by the inputs; reverse carries, for each node, its
+column of derivatives of the outputs. Both touch structural nonzeros only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgrad.derive.local import MINUS_ONE, ONE, Partials
+from symgrad.graph import REGISTER, Graph
+
+Entries = dict[tuple[int, int], int]
+"""(row, column) -> node, for the entries that are not structurally zero."""
+
+
+class Algebra:
+    """Sums and products of derivatives in `graph`; a derivative is a node's id, ONE or MINUS_ONE."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._add, self._sub = REGISTER["add"], REGISTER["subtract"]
+        self._mul, self._neg = REGISTER["multiply"], REGISTER["negative"]
+
+    def product(self, p: int, d: int) -> int:
+        if p == ONE:
+            return d
+        if d == ONE:
+            return p
+        if p == MINUS_ONE:
+            return self.negative(d)
+        if d == MINUS_ONE:
+            return self.negative(p)
+        return self.graph.build(self._mul, (p, d))
+
+    def negative(self, d: int) -> int:
+        if d == ONE:
+            return MINUS_ONE
+        if d == MINUS_ONE:
+            return ONE
+        return self.graph.build(self._neg, (d,))
+
+    def sum(self, a: int, b: int) -> int:
+        return self.graph.build(self._add, (self.node(a), self.node(b)))
+
+    def node(self, d: int) -> int:
+        """The derivative as a node."""
+        if d >= 0:
+            return d
+        return self.graph.const(1 if d == ONE else -1)
+
+
+def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
+    """Row by row upwards from the inputs."""
+    alg = Algebra(g)
+    local = Partials(g)
+    rows: dict[int, dict[int, int]] = {w: {k: ONE} for k, w in enumerate(wrt)}
+    live = g.reach(roots)
+    product, add = alg.product, alg.sum
+    for i in range(len(live)):
+        if not live[i] or i in rows:
+            continue
+        row: dict[int, int] = {}
+        if not any(a in rows for a in g.args[i]):
+            continue
+        for a, p in local.of(i):
+            below = rows.get(a)
+            if below:
+                for k, d in below.items():
+                    t = product(p, d)
+                    row[k] = add(row[k], t) if k in row else t
+        if row:
+            rows[i] = row
+    return {(r, k): alg.node(d) for r, root in enumerate(roots) for k, d in rows.get(root, {}).items()}
+
+
+def reverse(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
+    """Column by column downwards from the outputs."""
+    alg = Algebra(g)
+    local = Partials(g)
+    depends = [False] * len(g)
+    for w in wrt:
+        depends[w] = True
+    for i, args in enumerate(g.args[:]):
+        if not depends[i]:
+            depends[i] = any(depends[a] for a in args)
+    columns: dict[int, dict[int, int]] = {}
+    for r, root in enumerate(roots):
+        columns.setdefault(root, {})[r] = ONE
+    product, add = alg.product, alg.sum
+    stop = set(wrt)
+    for i in range(len(depends) - 1, -1, -1):
+        column = columns.get(i)
+        if column is None or i in stop or not depends[i]:
+            continue
+        del columns[i]
+        for a, p in local.of(i):
+            if not depends[a]:
+                continue
+            below = columns.setdefault(a, {})
+            for r, d in column.items():
+                t = product(p, d)
+                below[r] = add(below[r], t) if r in below else t
+    return {(r, k): alg.node(d) for k, w in enumerate(wrt) for r, d in columns.get(w, {}).items()}

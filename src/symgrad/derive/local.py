@@ -1,0 +1,58 @@
+"""The local derivative of one node, from its operation's declaration."""
+
+from __future__ import annotations
+
+from symgrad.errors import UnsupportedError
+from symgrad.graph import Graph, Node
+
+ONE = -1
+MINUS_ONE = -2
+"""Derivatives that are exactly 1 or -1 are these, not nodes: products with them cost nothing."""
+
+
+class Partials:
+    """The partial derivatives of the elementwise nodes of one graph, by their arguments."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._known: dict[int, list[tuple[int, int]]] = {}
+
+    def of(self, i: int) -> list[tuple[int, int]]:
+        """(argument, partial) for every argument of node `i` whose partial is not structurally zero.
+
+        A partial is the id of a node, or ONE or MINUS_ONE. An argument that stands twice is listed twice.
+        """
+        known = self._known.get(i)
+        if known is None:
+            known = self._known[i] = self._work_out(i)
+        return known
+
+    def _work_out(self, i: int) -> list[tuple[int, int]]:
+        g = self.graph
+        op = g.ops[i]
+        args = g.args[i]
+        name = op.name
+        if name == "multiply":
+            a, b = args
+            return [(a, b), (b, a)]
+        if name == "add":
+            return [(args[0], ONE), (args[1], ONE)]
+        if name == "subtract":
+            return [(args[0], ONE), (args[1], MINUS_ONE)]
+        if op.kind == "constant" or op.kind == "leaf":
+            return []
+        if op.kind != "elementwise":
+            raise UnsupportedError(f"{op.name} is not an elementwise operation")
+        attrs = dict(zip(op.attrs, g.attrs[i], strict=True))
+        nodes = [Node(g, a) for a in args] + [Node(g, i)]
+        out: list[tuple[int, int]] = []
+        for a, rule in zip(args, op.rule, strict=True):
+            p = None if rule is None else rule(*nodes, **attrs)
+            if p is None:
+                continue
+            value = g.value(p.id) if p.__class__ is Node else p
+            if value.__class__ is int and abs(value) == 1:
+                out.append((a, ONE if value == 1 else MINUS_ONE))
+            else:
+                out.append((a, p.id if p.__class__ is Node else g.const(p, g.types[i].dtype)))
+        return out

@@ -1,0 +1,27 @@
+"""Everything symgrad raises on purpose. A message says what was met, where, and what to write instead."""
+
+from __future__ import annotations
+
+
+class SymgradError(Exception):
+    """The base of all errors of this package."""
+
+
+class ArgumentError(SymgradError, ValueError):
+    """A wrong count, name, shape or value of arguments."""
+
+
+class DtypeError(SymgradError, TypeError):
+    """An argument whose dtype can't be taken without loss, or that is not numeric."""
+
+
+class UnsupportedError(SymgradError, NotImplementedError):
+    """Something that has no meaning here: the sub-expression or operation is named."""
+
+
+class FormulaError(SymgradError, ValueError):
+    """Formula text that does not parse, or is refused."""
+
+
+class CacheWarning(UserWarning):
+    """The cache of compiled code is not used, and why."""

@@ -1,0 +1,175 @@
+"""Function: the one noun users hold. A graph with its inputs and outputs, called like a function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from symgrad.graph import INPUT, Graph, Type
+from symgrad.run.executor import Executor
+
+Tree = Any
+"""How outputs nest: an int is the position of an output, a tuple or list holds trees."""
+
+
+class Csr(NamedTuple):
+    """In a Function's tree: output `position` holds the values of a sparse matrix with these nonzeros."""
+
+    position: int
+    indptr: tuple[int, ...]
+    indices: tuple[int, ...]
+    shape: tuple[int, int]
+
+
+class Function:
+    """A mathematical function: `outputs` of `graph` in terms of its `inputs`.
+
+    Made by `sg.function` and by the transforms (`sg.grad`, `sg.jacobian`, ...), which take a Function and
+    return a new one. Call it with one value per input, in order or by name.
+
+    Attributes:
+        name: how it shows itself.
+        graph: the expression graph; not to be changed.
+        inputs: ids of the input nodes, in the order of the arguments.
+        outputs: ids of the output nodes.
+        tree: how the outputs nest in the result: an int is one output, a tuple a tuple.
+        parameters: names of the inputs that the definition left free; transforms do not
+            differentiate by them unless asked.
+    """
+
+    __slots__ = ("_executor", "_notes", "graph", "inputs", "name", "outputs", "parameters", "symbols", "tree")
+
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        *,
+        name: str = "f",
+        tree: Tree = 0,
+        parameters: Sequence[str] = (),
+        symbols: dict[str, Any] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        # Every Function owns the smallest graph that computes it: what a derivation left over is not kept.
+        self.graph = Graph()
+        seen: dict[int, int] = {}
+        for i in inputs:
+            seen[i] = self.graph.add(INPUT, (), graph.attrs[i], graph.types[i])
+        graph.into(self.graph, outputs, seen)
+        self.inputs = tuple(seen[i] for i in inputs)
+        self.outputs = tuple(seen[o] for o in outputs)
+        self.name = name
+        self.tree = tree
+        self.parameters = tuple(parameters)
+        self.symbols = dict(symbols or {})
+        """The SymPy object that each input name stands for, where there is one."""
+        self._notes = tuple(notes)
+        self._executor: Executor | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs' names, in the order of the arguments."""
+        return tuple(self.graph.attrs[i][0] for i in self.inputs)
+
+    @property
+    def executor(self) -> Executor:
+        """What runs this function; made at the first call."""
+        if self._executor is None:
+            self._executor = Executor(self.graph, self.inputs, self.outputs, self.name)
+        return self._executor
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """The value at these arguments: floats for scalar outputs, arrays else.
+
+        Where inputs are scalars, arrays of one common shape may stand for them: a batch, whose axes come
+        first in every result. Raises ArgumentError or DtypeError for what can't be taken.
+        """
+        return _nest(self.tree, self.executor(args, named))
+
+    def map(self, points: Any, out: Any = None) -> Any:
+        """The value at each row of `points`, shape (n, number of scalar inputs): results of shape (n, ...)."""
+        return _nest(self.tree, self.executor.map(points, out))
+
+    @property
+    def pattern(self) -> Csr | None:
+        """Where the nonzeros of a sparse result stand (indptr, indices, shape); None for a dense one."""
+        return self.tree if isinstance(self.tree, Csr) else None
+
+    def explain(self) -> str:
+        """What was chosen to derive and to run this function, and why."""
+        return "\n".join([repr(self), *self._notes])
+
+    def count_ops(self) -> int:
+        """Machine operations of one evaluation: every +, -, *, / and function call counts one."""
+        live = self.graph.reach(self.outputs)
+        return int(sum(op.cost for i, op in enumerate(self.graph.ops) if live[i]))
+
+    def __repr__(self) -> str:
+        def sized(i: int) -> str:
+            name, type = self.graph.attrs[i][0], self.graph.types[i]
+            return name + (_axes(type) if type.shape else "")
+
+        names = [sized(i) for i in self.inputs]
+        if len(names) > 8:
+            names = [*names[:6], "...", names[-1]]
+        types = [self.graph.types[o] for o in self.outputs]
+        return (
+            f"Function({self.name}: {', '.join(names)} -> {_show(self.tree, types)}; {self.count_ops()} ops)"
+        )
+
+
+def _axes(type: Type) -> str:
+    return "[" + ",".join("?" if n is None else str(n) for n in type.shape) + "]"
+
+
+def _show(tree: Tree, types: list[Type]) -> str:
+    if isinstance(tree, int):
+        return _axes(types[tree])
+    if isinstance(tree, Csr):
+        return f"csr[{tree.shape[0]},{tree.shape[1]}] of {len(tree.indices)} nonzeros"
+    if len(tree) > 6:
+        return f"({_show(tree[0], types)}, ... {len(tree)} in all)"
+    return "(" + ", ".join(_show(t, types) for t in tree) + ")"
+
+
+def _nest(tree: Tree, leaves: Sequence[Any]) -> Any:
+    """Leaves in the order of the outputs, nested as `tree` says."""
+    if isinstance(tree, int):
+        return leaves[tree]
+    if isinstance(tree, Csr):
+        values = leaves[tree.position]
+        if values.ndim > 1:
+            return values
+        from scipy.sparse import csr_array
+
+        return csr_array((values, tree.indices, tree.indptr), shape=tree.shape)
+    return tuple([_nest(t, leaves) for t in tree])
+
+
+def function(symbols: Any, expression: Any, *, name: str = "f", dtype: str = "float64") -> Function:
+    """A Function from SymPy.
+
+    Args:
+        symbols: the arguments, in order: a symbol or a sequence of symbols, of applied functions `q(t)`, of
+            their derivatives. Free symbols that are left out become named parameters, after the others.
+        expression: a SymPy scalar, a list of scalars (result of shape (n,)), a matrix, or a tuple of these.
+        name: how the function shows itself.
+        dtype: "float64" or "float32".
+
+    Raises:
+        UnsupportedError: a sub-expression has no numerical meaning; it is named.
+        ArgumentError: a symbol is listed twice, or is none.
+
+    Example:
+        >>> import sympy as sp, symgrad as sg
+        >>> x, y = sp.symbols("x y")
+        >>> sg.function([x, y], x**2 + y**2)(3.0, 4.0)
+        25.0
+    """
+    from symgrad.define.from_sympy import from_sympy
+
+    d = from_sympy(symbols, expression, dtype)
+    return Function(
+        d.graph, d.inputs, d.outputs, name=name, tree=d.tree, parameters=d.parameters, symbols=d.symbols
+    )

@@ -1,0 +1,147 @@
+"""The five ways to declare an operation. Each call is the operation's whole truth, in one place.
+
+The last parameter of a partial derivative is the operation's own result, so that a rule may reuse it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from symgrad.graph import REGISTER, Graph, Op, Type, register
+
+Partial = Callable[..., Any] | None
+Normal = Callable[[Graph, tuple[int, ...], tuple[Any, ...]], int | None]
+
+REAL = (-10.0, 10.0)
+POSITIVE = (1e-3, 20.0)
+UNIT = (-0.99, 0.99)
+
+
+def elementwise(
+    name: str,
+    *partials: Partial,
+    domain: tuple[Any, ...] = (),
+    facts: str = "",
+    attrs: tuple[str, ...] = (),
+    normal: Normal | None = None,
+    cost: float = 1.0,
+    typing: Callable[..., Type] | None = None,
+    means: Callable[..., Any] | None = None,
+    fallback: Callable[..., Any] | None = None,
+    doc: str = "",
+) -> Op:
+    """An operation on each element by itself; one partial derivative per argument."""
+    known = frozenset(facts.split())
+    op = Op(
+        name,
+        "elementwise",
+        len(partials),
+        attrs,
+        typing,
+        partials,
+        known,
+        domain or (REAL,) * len(partials),
+        means,
+        fallback,
+        normal,
+        cost,
+        doc,
+    )
+    if normal is None:
+        op.normal = _from_facts(op, known)
+    return register(op)
+
+
+def constant(
+    name: str,
+    arity: int,
+    typing: Callable[..., Type],
+    domain: tuple[Any, ...] = (),
+    facts: str = "",
+    normal: Normal | None = None,
+    attrs: tuple[str, ...] = (),
+    cost: float = 1.0,
+    means: Callable[..., Any] | None = None,
+    fallback: Callable[..., Any] | None = None,
+    doc: str = "",
+) -> Op:
+    """An operation whose derivative is zero wherever it exists."""
+    known = frozenset(facts.split())
+    op = Op(
+        name,
+        "constant",
+        arity,
+        attrs,
+        typing,
+        None,
+        known,
+        domain or (REAL,) * arity,
+        means,
+        fallback,
+        normal,
+        cost,
+        doc,
+    )
+    if normal is None:
+        op.normal = _from_facts(op, known)
+    return register(op)
+
+
+def linear(name: str, arity: int | None, typing: Callable[..., Type], rule: Any, **more: Any) -> Op:
+    """Jointly linear in all arguments; `rule(ct, *args, result, **attrs)` gives each argument's cotangent."""
+    return register(Op(name, "linear", arity, typing=typing, rule=rule, **_defaults(more)))
+
+
+def multilinear(name: str, arity: int | None, typing: Callable[..., Type], rule: Any, **more: Any) -> Op:
+    """Linear in each argument alone; `rule(ct, *args, result, **attrs)` gives each argument's cotangent."""
+    return register(Op(name, "multilinear", arity, typing=typing, rule=rule, **_defaults(more)))
+
+
+def tangent(name: str, arity: int | None, typing: Callable[..., Type], rule: Any, **more: Any) -> Op:
+    """Anything else: `rule(tangents, *args, result, **attrs)` is the tangent of the result."""
+    return register(Op(name, "tangent", arity, typing=typing, rule=rule, **_defaults(more)))
+
+
+def _defaults(more: dict[str, Any]) -> dict[str, Any]:
+    more["facts"] = frozenset(more.get("facts", "").split())
+    return more
+
+
+def boolean(types: list[Type]) -> Type:
+    """The type of a comparison: bool of the common shape."""
+    shapes = {t.shape for t in types}
+    if len(shapes) > 1:
+        raise TypeError(f"shapes {sorted(shapes, key=str)} differ; broadcast is a node of its own")
+    return Type("bool", types[0].shape)
+
+
+def _from_facts(op: Op, facts: frozenset[str]) -> Normal | None:
+    """The normal form that the declared facts imply."""
+    if "odd" in facts or "even" in facts:
+        odd = "odd" in facts
+
+        def parity(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | None:
+            if g.ops[args[0]].name == "negative":
+                inner = g.build(op, g.args[args[0]], attrs)
+                return g.build(REGISTER["negative"], (inner,)) if odd else inner
+            return None
+
+        return parity
+    if "commutative" in facts or "idempotent" in facts:
+        idempotent = "idempotent" in facts
+
+        def sort(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | None:
+            a, b = args
+            if a == b and idempotent:
+                return a
+            return g.add(op, (b, a), attrs) if b < a else None
+
+        return sort
+    if "involution" in facts:
+
+        def twice(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | None:
+            return g.args[args[0]][0] if g.ops[args[0]] is op else None
+
+        return twice
+    return None

@@ -1,0 +1,54 @@
+"""Operations that only move data."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from symgrad.graph import Graph, Type, promote
+from symgrad.ops.declare import linear
+
+Shape = tuple[int, ...]
+
+
+def _stack_type(types: list[Type], shape: Shape) -> Type:
+    if math.prod(shape) != len(types) or any(t.shape for t in types):
+        raise TypeError(f"stack: {len(types)} scalars do not fill shape {shape}")
+    return Type(promote([t.dtype for t in types]), shape)
+
+
+def _element_type(types: list[Type], index: tuple[int, ...]) -> Type:
+    if len(index) != len(types[0].shape):
+        raise TypeError(f"element: index {index} does not fit shape {types[0].shape}")
+    return Type(types[0].dtype)
+
+
+def _element(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | None:
+    (a,), (index,) = args, attrs
+    if g.ops[a] is stack:
+        at = 0
+        for k, n in zip(index, g.types[a].shape, strict=True):
+            at = at * n + k
+        return g.args[a][at]
+    return None
+
+
+stack = linear(
+    "stack",
+    None,
+    _stack_type,
+    lambda ct, *args, **attrs: None,
+    attrs=("shape",),
+    cost=0.0,
+    doc="scalars packed into an array of `shape`, C order",
+)
+element = linear(
+    "element",
+    1,
+    _element_type,
+    lambda ct, *args, **attrs: None,
+    attrs=("index",),
+    normal=_element,
+    cost=0.0,
+    doc="the element of an array at a fixed index",
+)

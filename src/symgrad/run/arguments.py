@@ -1,0 +1,85 @@
+"""Arguments as a user gives them, checked, with messages that name the input."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import ArgumentError, DtypeError
+from symgrad.graph import Type
+
+_MISSING = object()
+
+
+def bind(function: str, names: Sequence[str], args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+    """One value per name, from positional and named arguments."""
+    if not named:
+        if len(args) == len(names):
+            return list(args)
+    if len(args) > len(names):
+        raise ArgumentError(f"{function} takes {len(names)} arguments ({_list(names)}), got {len(args)}")
+    values = list(args) + [_MISSING] * (len(names) - len(args))
+    for key, value in named.items():
+        if key not in names:
+            close = difflib.get_close_matches(key, names, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ArgumentError(f"{function} has no input {key!r}{hint} It has: {_list(names)}")
+        k = list(names).index(key)
+        if k < len(args):
+            raise ArgumentError(f"{function} got {key!r} twice: by position and by name")
+        values[k] = value
+    missing = [n for n, v in zip(names, values, strict=True) if v is _MISSING]
+    if missing:
+        raise ArgumentError(
+            f"{function} needs {len(names)} arguments, one for each of: {_list(names)}; missing: {_list(missing)}"
+        )
+    return values
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 12 else ", ".join(names[:10]) + f", ... ({len(names)} in all)"
+
+
+def as_array(function: str, name: str, value: Any, type: Type) -> Any:
+    """`value` as an array of shape batch + the input's shape and of its dtype."""
+    given = value if isinstance(value, np.ndarray) else np.asarray(value)
+    dtype = np.dtype(type.dtype)
+    if given.dtype.kind not in "biuf":
+        raise DtypeError(f"{function}: {name} must be real numbers, got {_describe(value, given)}")
+    if given.dtype != dtype:
+        plain = isinstance(value, (bool, int, float)) or (given.ndim == 0 and given.dtype.kind in "biu")
+        fits = np.can_cast(given.dtype, dtype, "safe") or (given.dtype.kind in "biu" and dtype.kind == "f")
+        if not (plain or fits):
+            raise DtypeError(
+                f"{function}: {name} is {type.dtype}, got an array of {given.dtype}, which would lose precision; "
+                f"write {name}.astype({type.dtype!r}), or build the function with dtype={str(given.dtype)!r}"
+            )
+        if dtype.kind == "i" and given.dtype.kind == "f" and not np.all(given == np.floor(given)):
+            raise DtypeError(f"{function}: {name} must be an integer, got {_describe(value, given)}")
+        given = given.astype(dtype)
+    rank = len(type.shape)
+    if rank:
+        got = given.shape[given.ndim - rank :] if given.ndim >= rank else given.shape
+        if len(got) != rank or any(
+            want not in (None, have) for want, have in zip(type.shape, got, strict=True)
+        ):
+            raise ArgumentError(f"{function}: {name} must have shape {_shape(type)}, got shape {given.shape}")
+    return given
+
+
+def _shape(type: Type) -> str:
+    return (
+        "("
+        + ", ".join("any" if n is None else str(n) for n in type.shape)
+        + ("," if len(type.shape) == 1 else "")
+        + ")"
+    )
+
+
+def _describe(value: Any, given: Any) -> str:
+    if given.dtype.kind == "O" or not isinstance(value, np.ndarray):
+        return f"{type(value).__name__} {value!r:.60}"
+    return f"an array of {given.dtype}"

@@ -1,0 +1,206 @@
+"""Transforms: each takes a Function and returns a Function, so they nest freely.
+
+`wrt` takes positions, names or SymPy symbols, one or a sequence; the default is every input that is not a
+parameter. Where `wrt` names one variable the result is bare, else it is a tuple.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from symgrad.derive.accumulate import Entries, forward, reverse
+from symgrad.errors import ArgumentError
+from symgrad.function import Csr, Function
+from symgrad.graph import REGISTER, Graph
+
+MODES = {"forward": forward, "reverse": reverse}
+
+
+def variables(f: Function, wrt: Any) -> tuple[list[int], bool]:
+    """Positions of the inputs that `wrt` means, and whether it means a single one."""
+    names = f.names
+    if wrt is None:
+        chosen = [k for k, n in enumerate(names) if n not in f.parameters]
+        if not chosen:
+            raise ArgumentError(f"{f.name} has no variables to differentiate by; say which with wrt=")
+        return chosen, len(chosen) == 1
+    many = isinstance(wrt, (list, tuple))
+    out = []
+    for w in wrt if many else [wrt]:
+        if isinstance(w, int) and not isinstance(w, bool):
+            if not -len(names) <= w < len(names):
+                raise ArgumentError(f"wrt={w}: {f.name} has {len(names)} inputs")
+            out.append(w % len(names))
+        elif str(w) in names:
+            out.append(names.index(str(w)))
+        else:
+            raise ArgumentError(f"wrt={w}: not an input of {f.name}; it has {', '.join(names)}")
+    if len(set(out)) != len(out):
+        raise ArgumentError(f"wrt names an input twice: {wrt}")
+    return out, not many
+
+
+def _derived(
+    f: Function, graph: Graph, outputs: Sequence[int], tree: Any, name: str, notes: Sequence[str] = ()
+) -> Function:
+    return Function(
+        graph,
+        f.inputs,
+        outputs,
+        name=name,
+        tree=tree,
+        parameters=f.parameters,
+        symbols=f.symbols,
+        notes=notes,
+    )
+
+
+def _entries(
+    f: Function, rows: Sequence[int], columns: Sequence[int], mode: str
+) -> tuple[Graph, Entries, list[str]]:
+    """The Jacobian of scalar nodes by scalar inputs, by the cheapest mode, and what was chosen."""
+    tried = []
+    for name in [mode] if mode != "auto" else list(MODES):
+        g = f.graph.copy()
+        entries = MODES[name](g, rows, columns)
+        live = g.reach([*entries.values()])
+        tried.append((sum(op.cost for i, op in enumerate(g.ops) if live[i]), name, g, entries))
+    cost, name, g, entries = min(tried, key=lambda t: t[0])
+    counts = ", ".join(f"{n} {int(c)}" for c, n, _, _ in tried)
+    return g, entries, [f"{name} accumulation, {int(cost)} ops (counted: {counts})"]
+
+
+def _scalars(f: Function, position: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The scalar nodes of one output, and its shape with the 1 of a row or column vector dropped."""
+    o = f.outputs[position]
+    shape = f.graph.types[o].shape
+    if f.graph.ops[o] is REGISTER["stack"]:
+        entries = f.graph.args[o]
+    elif not shape:
+        entries = (o,)
+    else:
+        raise ArgumentError(f"{f.name}: output {position} is not made of scalars")
+    if len(shape) == 2 and 1 in shape:
+        shape = (math.prod(shape),)
+    return entries, shape
+
+
+def grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
+    """The gradient of a scalar function: one derivative per variable.
+
+    Example:
+        >>> import sympy as sp, symgrad as sg
+        >>> x, y = sp.symbols("x y")
+        >>> sg.grad(sg.function([x, y], x**2 + y**2))(3.0, 4.0)
+        (6.0, 8.0)
+    """
+    g, outputs, tree, notes = _gradient(f, wrt, mode)
+    return _derived(f, g, outputs, tree, f"grad {f.name}", notes)
+
+
+def value_and_grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
+    """(value, gradient), which share their common sub-expressions."""
+    g, outputs, tree, notes = _gradient(f, wrt, mode)
+    shifted = 1 if isinstance(tree, int) else tuple(k + 1 for k in tree)
+    return _derived(f, g, [f.outputs[0], *outputs], (0, shifted), f"value_and_grad {f.name}", notes)
+
+
+def _gradient(f: Function, wrt: Any, mode: str) -> tuple[Graph, list[int], Any, list[str]]:
+    chosen, single = variables(f, wrt)
+    if f.tree != 0 or f.graph.types[f.outputs[0]].shape:
+        raise ArgumentError(f"grad needs a scalar function, {f!r} is not one; use sg.jacobian")
+    g, entries, notes = _entries(f, f.outputs, [f.inputs[k] for k in chosen], mode)
+    zero = g.const(0)
+    outputs = [entries.get((0, k), zero) for k in range(len(chosen))]
+    return g, outputs, 0 if single else tuple(range(len(outputs))), notes
+
+
+def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Function:
+    """The Jacobian of each output: its shape and one more axis for the variables.
+
+    Rows and columns vectors count as vectors, so a (m, 1) matrix gives (m, n), as in SymPy.
+    `sparse=True` computes the structural nonzeros only and returns a `scipy.sparse.csr_array`
+    (a batch returns their values alone, shape batch + (nnz,)); `.pattern` holds their places.
+    """
+    chosen, _ = variables(f, wrt)
+    columns = [f.inputs[k] for k in chosen]
+    rows = []
+    shapes = []
+    for k in range(len(f.outputs)):
+        entries, shape = _scalars(f, k)
+        rows.append(entries)
+        shapes.append(shape)
+    flat = [r for part in rows for r in part]
+    g, values, notes = _entries(f, flat, columns, mode)
+    outputs = []
+    trees = []
+    start = 0
+    for k, (part, shape) in enumerate(zip(rows, shapes, strict=True)):
+        block = {(r - start, c): v for (r, c), v in values.items() if start <= r < start + len(part)}
+        node, tree = _pack(g, block, len(part), len(columns), (*shape, len(columns)), sparse, k)
+        outputs.append(node)
+        trees.append(tree)
+        start += len(part)
+    tree = trees[0] if f.tree == 0 else tuple(trees)
+    return _derived(f, g, outputs, tree, f"jacobian {f.name}", notes)
+
+
+def _pack(
+    g: Graph, entries: Entries, rows: int, columns: int, shape: tuple[int, ...], sparse: bool, position: int
+) -> tuple[int, Any]:
+    """The entries as one output: dense of `shape`, or the values of a CSR matrix."""
+    stack = REGISTER["stack"]
+    if not sparse:
+        zero = g.const(0)
+        dense = tuple(entries.get((r, c), zero) for r in range(rows) for c in range(columns))
+        return g.add(stack, dense, (shape,)), position
+    places = sorted(entries)
+    indptr = [0] * (rows + 1)
+    for r, _ in places:
+        indptr[r + 1] += 1
+    for r in range(rows):
+        indptr[r + 1] += indptr[r]
+    node = g.add(stack, tuple(entries[p] for p in places), ((len(places),),))
+    return node, Csr(position, tuple(indptr), tuple(c for _, c in places), (rows, columns))
+
+
+def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Function:
+    """The Hessian of a scalar function, shape (n, n); each symmetric pair is computed once.
+
+    `sparse=True` as for `jacobian`.
+    """
+    chosen, _ = variables(f, wrt)
+    first = grad(f, chosen, mode)
+    columns = [first.inputs[k] for k in chosen]
+    g, entries, notes = _entries(first, first.outputs, columns, mode)
+    half = {(r, c): v for (r, c), v in entries.items() if c <= r}
+    full = half | {(c, r): v for (r, c), v in half.items()}
+    n = len(columns)
+    node, tree = _pack(g, full, n, n, (n, n), sparse, 0)
+    return _derived(f, g, [node], tree, f"hessian {f.name}", notes)
+
+
+def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
+    """The derivative of the given order by one variable, of the same form as f's result."""
+    chosen, single = variables(f, wrt)
+    if not single and len(chosen) > 1:
+        raise ArgumentError(f"derivative needs one variable; say which with wrt= ({', '.join(f.names)})")
+    if order < 0:
+        raise ArgumentError(f"order={order}: a derivative's order is 0 or more")
+    for _ in range(order):
+        g, values, notes = _entries(
+            f, [r for k in range(len(f.outputs)) for r in _scalars(f, k)[0]], [f.inputs[chosen[0]]], "forward"
+        )
+        zero = g.const(0)
+        outputs = []
+        at = 0
+        for o in f.outputs:
+            shape = g.types[o].shape
+            n = math.prod(shape)
+            part = tuple(values.get((at + r, 0), zero) for r in range(n))
+            at += n
+            outputs.append(g.add(REGISTER["stack"], part, (shape,)) if shape else part[0])
+        f = _derived(f, g, outputs, f.tree, f"derivative {f.name}", notes)
+    return f
