@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from symgrad.graph import INPUT, Graph, Type
+from symgrad.graph.pause import no_collector
 from symgrad.run.executor import Executor
+from symgrad.simplify import program, share_pairs, simplify
 
 Tree = Any
 """How outputs nest: an int is the position of an output, a tuple or list holds trees."""
@@ -37,7 +39,19 @@ class Function:
             differentiate by them unless asked.
     """
 
-    __slots__ = ("_executor", "_notes", "graph", "inputs", "name", "outputs", "parameters", "symbols", "tree")
+    __slots__ = (
+        "_executor",
+        "_notes",
+        "_program",
+        "_simple",
+        "graph",
+        "inputs",
+        "name",
+        "outputs",
+        "parameters",
+        "symbols",
+        "tree",
+    )
 
     def __init__(
         self,
@@ -50,6 +64,7 @@ class Function:
         parameters: Sequence[str] = (),
         symbols: dict[str, Any] | None = None,
         notes: Sequence[str] = (),
+        simple: bool = False,
     ) -> None:
         # Every Function owns the smallest graph that computes it: what a derivation left over is not kept.
         self.graph = Graph()
@@ -65,6 +80,8 @@ class Function:
         self.symbols = dict(symbols or {})
         """The SymPy object that each input name stands for, where there is one."""
         self._notes = tuple(notes)
+        self._simple = simple  # the graph comes out of `simplify`
+        self._program: tuple[Graph, list[int], list[int]] | None = None
         self._executor: Executor | None = None
 
     @property
@@ -72,11 +89,29 @@ class Function:
         """The inputs' names, in the order of the arguments."""
         return tuple(self.graph.attrs[i][0] for i in self.inputs)
 
+    def inputs_in(self, graph: Graph) -> list[int]:
+        """The ids of this function's inputs in another graph (made there where it has not got them)."""
+        return [graph.input(self.graph.attrs[i][0], self.graph.types[i]) for i in self.inputs]
+
+    def lean(self, roots: Sequence[int]) -> tuple[Graph, list[int]]:
+        """`roots` of this function's graph, simplified: where derivation starts."""
+        return share_pairs(*((self.graph, roots) if self._simple else simplify(self.graph, roots)))
+
+    @property
+    def program(self) -> tuple[Graph, list[int], list[int]]:
+        """What is run: (graph, inputs, outputs) after every simplification; worked out once."""
+        if self._program is None:
+            with no_collector():
+                start = (self.graph, self.outputs) if self._simple else simplify(self.graph, self.outputs)
+                graph, outputs = program(*start)
+                self._program = graph, self.inputs_in(graph), outputs
+        return self._program
+
     @property
     def executor(self) -> Executor:
         """What runs this function; made at the first call."""
         if self._executor is None:
-            self._executor = Executor(self.graph, self.inputs, self.outputs, self.name)
+            self._executor = Executor(*self.program, self.name)
         return self._executor
 
     def __call__(self, *args: Any, **named: Any) -> Any:
@@ -102,8 +137,9 @@ class Function:
 
     def count_ops(self) -> int:
         """Machine operations of one evaluation: every +, -, *, / and function call counts one."""
-        live = self.graph.reach(self.outputs)
-        return int(sum(op.cost for i, op in enumerate(self.graph.ops) if live[i]))
+        graph, _, outputs = self.program
+        live = graph.reach(outputs)
+        return int(sum(op.cost for op, needed in zip(graph.ops, live, strict=True) if needed))
 
     def __repr__(self) -> str:
         def sized(i: int) -> str:

@@ -10,12 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from symgrad.derive.accumulate import Entries, forward, reverse
+from symgrad.derive.accumulate import Entries
+from symgrad.derive.choose import accumulate
+from symgrad.derive.taylor import derivatives
 from symgrad.errors import ArgumentError
 from symgrad.function import Csr, Function
 from symgrad.graph import REGISTER, Graph
-
-MODES = {"forward": forward, "reverse": reverse}
+from symgrad.graph.pause import no_collector
+from symgrad.simplify import simplify
 
 
 def variables(f: Function, wrt: Any) -> tuple[list[int], bool]:
@@ -47,29 +49,34 @@ def _derived(
 ) -> Function:
     return Function(
         graph,
-        f.inputs,
+        [graph.input(f.graph.attrs[i][0], f.graph.types[i]) for i in f.inputs],
         outputs,
         name=name,
         tree=tree,
         parameters=f.parameters,
         symbols=f.symbols,
         notes=notes,
+        simple=True,
     )
 
 
-def _entries(
-    f: Function, rows: Sequence[int], columns: Sequence[int], mode: str
+def _accumulate(
+    f: Function, rows: Sequence[int], columns: Sequence[int], mode: str, lower: bool = False
 ) -> tuple[Graph, Entries, list[str]]:
-    """The Jacobian of scalar nodes by scalar inputs, by the cheapest mode, and what was chosen."""
-    tried = []
-    for name in [mode] if mode != "auto" else list(MODES):
-        g = f.graph.copy()
-        entries = MODES[name](g, rows, columns)
-        live = g.reach([*entries.values()])
-        tried.append((sum(op.cost for i, op in enumerate(g.ops) if live[i]), name, g, entries))
-    cost, name, g, entries = min(tried, key=lambda t: t[0])
-    counts = ", ".join(f"{n} {int(c)}" for c, n, _, _ in tried)
-    return g, entries, [f"{name} accumulation, {int(cost)} ops (counted: {counts})"]
+    """The Jacobian of scalar nodes by scalar inputs of f's graph, simplified, and notes on what was chosen.
+
+    The result's graph holds the inputs and the entries only. `lower`: of a symmetric result, the lower
+    triangle is enough.
+    """
+    with no_collector():
+        base, ids = f.lean(rows)
+        inputs = dict(zip(f.inputs, f.inputs_in(base), strict=True))
+        g, entries, note = accumulate(base, ids, [inputs[c] for c in columns], mode)
+        if lower:
+            entries = {(r, c): v for (r, c), v in entries.items() if c <= r}
+        places = list(entries)
+        out, values = simplify(g, [entries[p] for p in places])
+    return out, dict(zip(places, values, strict=True)), [note]
 
 
 def _scalars(f: Function, position: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -104,14 +111,15 @@ def value_and_grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function
     """(value, gradient), which share their common sub-expressions."""
     g, outputs, tree, notes = _gradient(f, wrt, mode)
     shifted = 1 if isinstance(tree, int) else tuple(k + 1 for k in tree)
-    return _derived(f, g, [f.outputs[0], *outputs], (0, shifted), f"value_and_grad {f.name}", notes)
+    value = f.graph.into(g, f.outputs)[f.outputs[0]]
+    return _derived(f, g, [value, *outputs], (0, shifted), f"value_and_grad {f.name}", notes)
 
 
 def _gradient(f: Function, wrt: Any, mode: str) -> tuple[Graph, list[int], Any, list[str]]:
     chosen, single = variables(f, wrt)
     if f.tree != 0 or f.graph.types[f.outputs[0]].shape:
         raise ArgumentError(f"grad needs a scalar function, {f!r} is not one; use sg.jacobian")
-    g, entries, notes = _entries(f, f.outputs, [f.inputs[k] for k in chosen], mode)
+    g, entries, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
     zero = g.const(0)
     outputs = [entries.get((0, k), zero) for k in range(len(chosen))]
     return g, outputs, 0 if single else tuple(range(len(outputs))), notes
@@ -133,7 +141,7 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
         rows.append(entries)
         shapes.append(shape)
     flat = [r for part in rows for r in part]
-    g, values, notes = _entries(f, flat, columns, mode)
+    g, values, notes = _accumulate(f, flat, columns, mode)
     outputs = []
     trees = []
     start = 0
@@ -174,8 +182,7 @@ def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "aut
     chosen, _ = variables(f, wrt)
     first = grad(f, chosen, mode)
     columns = [first.inputs[k] for k in chosen]
-    g, entries, notes = _entries(first, first.outputs, columns, mode)
-    half = {(r, c): v for (r, c), v in entries.items() if c <= r}
+    g, half, notes = _accumulate(first, first.outputs, columns, mode, lower=True)
     full = half | {(c, r): v for (r, c), v in half.items()}
     n = len(columns)
     node, tree = _pack(g, full, n, n, (n, n), sparse, 0)
@@ -189,18 +196,19 @@ def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
         raise ArgumentError(f"derivative needs one variable; say which with wrt= ({', '.join(f.names)})")
     if order < 0:
         raise ArgumentError(f"order={order}: a derivative's order is 0 or more")
-    for _ in range(order):
-        g, values, notes = _entries(
-            f, [r for k in range(len(f.outputs)) for r in _scalars(f, k)[0]], [f.inputs[chosen[0]]], "forward"
-        )
-        zero = g.const(0)
-        outputs = []
-        at = 0
-        for o in f.outputs:
-            shape = g.types[o].shape
-            n = math.prod(shape)
-            part = tuple(values.get((at + r, 0), zero) for r in range(n))
-            at += n
-            outputs.append(g.add(REGISTER["stack"], part, (shape,)) if shape else part[0])
-        f = _derived(f, g, outputs, f.tree, f"derivative {f.name}", notes)
-    return f
+    with no_collector():
+        rows = [r for k in range(len(f.outputs)) for r in _scalars(f, k)[0]]
+        base, ids = f.lean(rows)
+        at = f.inputs_in(base)[chosen[0]]
+        zero = base.const(0)
+        values = [row[order] for row in derivatives(base, ids, at, order)]
+        g, values = simplify(base, [zero if v is None else v for v in values])
+    outputs = []
+    start = 0
+    for o in f.outputs:
+        shape = f.graph.types[o].shape
+        part = tuple(values[start : start + math.prod(shape)])
+        start += len(part)
+        outputs.append(g.add(REGISTER["stack"], part, (shape,)) if shape else part[0])
+    note = f"order {order} by Taylor propagation"
+    return _derived(f, g, outputs, f.tree, f"derivative[{order}] {f.name}", [note])

@@ -1,0 +1,27 @@
+"""Rewrites that keep the value (up to rounding) and lower the number of operations.
+
+`simplify` is for formulas: what it gives is in normal form, reads well and may be derived again. `program`
+goes on from there for a machine: what it gives is only to be run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgrad.graph import Graph
+from symgrad.simplify.factor import factor
+from symgrad.simplify.pairs import share_pairs
+from symgrad.simplify.signs import settle_signs
+
+
+def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
+    """Like terms merged and common factors taken out, in a new graph."""
+    return factor(graph, roots)
+
+
+def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
+    """Common pairs shared and signs settled, in a new graph."""
+    return settle_signs(*share_pairs(graph, roots))
+
+
+__all__ = ["factor", "program", "settle_signs", "share_pairs", "simplify"]

@@ -1,0 +1,124 @@
+"""Sums and products seen flat: the terms of a sum, the factors of a product, through nodes used only there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from symgrad.graph import CONST, REGISTER, Graph
+
+ADD, SUBTRACT = REGISTER["add"], REGISTER["subtract"]
+NEGATIVE, MULTIPLY = REGISTER["negative"], REGISTER["multiply"]
+POWER = REGISTER["integer_power"]
+SUMS = (ADD, SUBTRACT, NEGATIVE)
+LARGEST_POWER = 4
+"""Powers up to this one are seen as repeated factors."""
+
+Number = int | float | Fraction
+_NUMBERS = (int, float, Fraction)
+Term = tuple[Number, tuple[int, ...]]
+"""A coefficient and factors: what a sum is made of."""
+
+
+class Flat:
+    """The flat view of `graph` as seen from `roots`."""
+
+    def __init__(self, graph: Graph, roots: Sequence[int]) -> None:
+        self.graph = graph
+        live = graph.reach(roots)
+        uses = [0] * len(live)
+        args = graph.args
+        for i, needed in enumerate(live):
+            if needed:
+                for a in args[i]:
+                    uses[a] += 1
+        for r in roots:
+            uses[r] += 2  # an output stays a node of its own
+        self.uses = uses
+        self.live = live
+
+    def terms(self, i: int) -> list[tuple[int, int]]:
+        """(sign, node) of the sum at node `i`, which is an add, subtract or negative."""
+        g, uses = self.graph, self.uses
+        ops, args = g.ops, g.args
+        out = []
+        stack = [(1, i)]
+        while stack:
+            sign, j = stack.pop()
+            if uses[j] == 1 or j == i:
+                op = ops[j]
+                if op is ADD:
+                    a, b = args[j]
+                    stack.append((sign, b))
+                    stack.append((sign, a))
+                    continue
+                if op is SUBTRACT:
+                    a, b = args[j]
+                    stack.append((-sign, b))
+                    stack.append((sign, a))
+                    continue
+                if op is NEGATIVE:
+                    stack.append((-sign, args[j][0]))
+                    continue
+            out.append((sign, j))
+        return out
+
+    def factors(self, i: int) -> tuple[Number, list[int]]:
+        """Constant coefficient and factors of the product at node `i` (any node).
+
+        Products are opened where nothing else uses them; a shared multiple c*x only where its constant
+        meets another.
+        """
+        g, uses = self.graph, self.uses
+        ops, args, attrs = g.ops, g.args, g.attrs
+        coefficient: Number = 1
+        out: list[int] = []
+        shared: list[int] = []
+        stack = [i]
+        while stack:
+            j = stack.pop()
+            op = ops[j]
+            if op is MULTIPLY:
+                if uses[j] == 1 or j == i:
+                    stack.extend(args[j])
+                    continue
+                if self.multiple(j):
+                    shared.append(j)
+                    continue
+            elif op is CONST:
+                if attrs[j][0].__class__ in _NUMBERS:
+                    coefficient *= attrs[j][0]
+                    continue
+            elif op is NEGATIVE:
+                coefficient = -coefficient
+                stack.append(args[j][0])
+                continue
+            elif op is POWER and attrs[j][0] <= LARGEST_POWER and (uses[j] == 1 or j == i):
+                out.extend(args[j] * attrs[j][0])
+                continue
+            out.append(j)
+        if shared:
+            if len(shared) == 1 and abs(coefficient) == 1:
+                out.extend(shared)
+            else:
+                for j in shared:
+                    c, x = self.scaled(j)
+                    coefficient *= c
+                    out.append(x)
+        return coefficient, out
+
+    def multiple(self, j: int) -> bool:
+        """Whether the product at node `j` is a number times something."""
+        g = self.graph
+        a, b = g.args[j]
+        return (g.ops[a] is CONST and g.attrs[a][0].__class__ in _NUMBERS) or (
+            g.ops[b] is CONST and g.attrs[b][0].__class__ in _NUMBERS
+        )
+
+    def scaled(self, j: int) -> tuple[Number, int]:
+        """(c, x) of a multiple c*x."""
+        g = self.graph
+        a, b = g.args[j]
+        if g.ops[a] is CONST:
+            return g.attrs[a][0], b
+        return g.attrs[b][0], a
