@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from symgrad.graph import INPUT, Graph, Type
+from symgrad.graph import Graph, Type
 from symgrad.graph.pause import no_collector
 from symgrad.run.executor import Executor
 from symgrad.simplify import program, share_pairs, simplify
@@ -66,14 +66,9 @@ class Function:
         notes: Sequence[str] = (),
         simple: bool = False,
     ) -> None:
-        # Every Function owns the smallest graph that computes it: what a derivation left over is not kept.
-        self.graph = Graph()
-        seen: dict[int, int] = {}
-        for i in inputs:
-            seen[i] = self.graph.add(INPUT, (), graph.attrs[i], graph.types[i])
-        graph.into(self.graph, outputs, seen)
-        self.inputs = tuple(seen[i] for i in inputs)
-        self.outputs = tuple(seen[o] for o in outputs)
+        self.graph = graph
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
         self.name = name
         self.tree = tree
         self.parameters = tuple(parameters)

@@ -15,7 +15,7 @@ from symgrad.errors import ArgumentError
 from symgrad.graph import Graph
 
 MODES = {"forward": forward, "reverse": reverse, "mixed": eliminate}
-CLOSE = 1.25
+CLOSE = 1.05
 """Estimates within this factor of the least are built and counted exactly."""
 MIXED_FROM = 6.0
 """Elimination is tried where the better sweep costs more than this many times the function."""

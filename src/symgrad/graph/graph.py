@@ -55,7 +55,10 @@ class Graph:
             return i
         if type is None:
             types = self.types
-            type = infer(op, [types[a] for a in args], attrs)
+            if op.typing is None and (len(args) == 1 or (len(args) == 2 and types[args[0]] is types[args[1]])):
+                type = types[args[0]]
+            else:
+                type = infer(op, [types[a] for a in args], attrs)
         i = len(self.ops)
         self._ids[key] = i
         self.ops.append(op)
@@ -91,7 +94,7 @@ class Graph:
 
     def input(self, name: str, type: Type) -> int:
         """The input of this name."""
-        return self.add(INPUT, (), (name, type), type)
+        return self.add(INPUT, (), (name, type), type if type.shape else SCALARS[type.dtype])
 
     def value(self, i: int) -> Value | None:
         """The constant that node `i` is, or None."""

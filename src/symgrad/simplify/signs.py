@@ -18,7 +18,7 @@ DIVIDE = REGISTER["divide"]
 def settle_signs(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     """`roots` rewritten in a new graph with fewer negations, and their new ids."""
     flat = Flat(graph, roots)
-    live, uses = flat.live, flat.uses
+    live = flat.live
     ops, args = graph.ops, graph.args
     negations = [i for i, needed in enumerate(live) if needed and ops[i] is NEGATIVE]
     if not negations:
