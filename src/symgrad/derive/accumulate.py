@@ -54,8 +54,8 @@ class Algebra:
 def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     """Row by row upwards from the inputs."""
     alg = Algebra(g)
-    local = Partials(g)
     rows: dict[int, dict[int, int]] = {w: {k: ONE} for k, w in enumerate(wrt)}
+    local = Partials(g, rows.__contains__)
     live = g.reach(roots)
     product, add = alg.product, alg.sum
     for i in range(len(live)):
@@ -65,11 +65,9 @@ def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
         if not any(a in rows for a in g.args[i]):
             continue
         for a, p in local.of(i):
-            below = rows.get(a)
-            if below:
-                for k, d in below.items():
-                    t = product(p, d)
-                    row[k] = add(row[k], t) if k in row else t
+            for k, d in rows[a].items():
+                t = product(p, d)
+                row[k] = add(row[k], t) if k in row else t
         if row:
             rows[i] = row
     return {(r, k): alg.node(d) for r, root in enumerate(roots) for k, d in rows.get(root, {}).items()}
@@ -78,13 +76,13 @@ def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
 def reverse(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     """Column by column downwards from the outputs."""
     alg = Algebra(g)
-    local = Partials(g)
     depends = [False] * len(g)
     for w in wrt:
         depends[w] = True
     for i, args in enumerate(g.args[:]):
         if not depends[i]:
             depends[i] = any(depends[a] for a in args)
+    local = Partials(g, depends.__getitem__)
     columns: dict[int, dict[int, int]] = {}
     for r, root in enumerate(roots):
         columns.setdefault(root, {})[r] = ONE
@@ -96,8 +94,6 @@ def reverse(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
             continue
         del columns[i]
         for a, p in local.of(i):
-            if not depends[a]:
-                continue
             below = columns.setdefault(a, {})
             for r, d in column.items():
                 t = product(p, d)

@@ -91,10 +91,10 @@ def linearise(
     g: Graph, roots: Sequence[int], wrt: Sequence[int]
 ) -> tuple[dict[int, dict[int, int]], dict[int, set[int]]]:
     """The local derivatives between `roots` and `wrt`: below[user][argument] and above[argument] = users."""
-    local = Partials(g)
     alg = Algebra(g)
     live = g.reach(roots)
     active = set(wrt)
+    local = Partials(g, active.__contains__)
     below: dict[int, dict[int, int]] = {}
     above: dict[int, set[int]] = {w: set() for w in wrt}
     for i in range(len(live)):
@@ -102,8 +102,7 @@ def linearise(
             continue
         edges: dict[int, int] = {}
         for a, d in local.of(i):
-            if a in active:
-                edges[a] = alg.sum(edges[a], d) if a in edges else d
+            edges[a] = alg.sum(edges[a], d) if a in edges else d
         if edges:
             active.add(i)
             below[i] = edges

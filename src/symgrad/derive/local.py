@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph, Node
 
@@ -11,14 +13,19 @@ MINUS_ONE = -2
 
 
 class Partials:
-    """The partial derivatives of the elementwise nodes of one graph, by their arguments."""
+    """The partial derivatives of the elementwise nodes of one graph, by their arguments.
 
-    def __init__(self, graph: Graph) -> None:
+    Only arguments that are `active` (they depend on a variable) are asked for: some partials, as that of a
+    Bessel function by its order, exist in no closed form, and their rules raise.
+    """
+
+    def __init__(self, graph: Graph, active: Callable[[int], bool]) -> None:
         self.graph = graph
+        self.active = active
         self._known: dict[int, list[tuple[int, int]]] = {}
 
     def of(self, i: int) -> list[tuple[int, int]]:
-        """(argument, partial) for every argument of node `i` whose partial is not structurally zero.
+        """(argument, partial) for every active argument of node `i` whose partial is not structurally zero.
 
         A partial is the id of a node, or ONE or MINUS_ONE. An argument that stands twice is listed twice.
         """
@@ -31,14 +38,15 @@ class Partials:
         g = self.graph
         op = g.ops[i]
         args = g.args[i]
+        active = self.active
         name = op.name
         if name == "multiply":
             a, b = args
-            return [(a, b), (b, a)]
+            return [(u, v) for u, v in ((a, b), (b, a)) if active(u)]
         if name == "add":
-            return [(args[0], ONE), (args[1], ONE)]
+            return [(a, ONE) for a in args if active(a)]
         if name == "subtract":
-            return [(args[0], ONE), (args[1], MINUS_ONE)]
+            return [(a, d) for a, d in zip(args, (ONE, MINUS_ONE), strict=True) if active(a)]
         if op.kind == "constant" or op.kind == "leaf":
             return []
         if op.kind != "elementwise":
@@ -47,7 +55,7 @@ class Partials:
         nodes = [Node(g, a) for a in args] + [Node(g, i)]
         out: list[tuple[int, int]] = []
         for a, rule in zip(args, op.rule, strict=True):
-            p = None if rule is None else rule(*nodes, **attrs)
+            p = None if rule is None or not active(a) else rule(*nodes, **attrs)
             if p is None:
                 continue
             value = g.value(p.id) if p.__class__ is Node else p

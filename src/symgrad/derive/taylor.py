@@ -41,7 +41,7 @@ class _Taylor:
     def __init__(self, g: Graph, variable: int) -> None:
         self.g = g
         self.variable = variable
-        self.local = Partials(g)
+        self.local = Partials(g, self.depends)
         self._known: dict[tuple[int, int], Coefficient] = {}
         self._depends: dict[int, bool] = {variable: True}
 
