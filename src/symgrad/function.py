@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from symgrad.graph import Graph, Type
 from symgrad.graph.pause import no_collector
+from symgrad.graph.tree import Csr, Tree
 from symgrad.run.executor import Executor
 from symgrad.simplify import program, share_pairs, simplify
-
-Tree = Any
-"""How outputs nest: an int is the position of an output, a tuple or list holds trees."""
-
-
-class Csr(NamedTuple):
-    """In a Function's tree: output `position` holds the values of a sparse matrix with these nonzeros."""
-
-    position: int
-    indptr: tuple[int, ...]
-    indices: tuple[int, ...]
-    shape: tuple[int, int]
-
 
 class Function:
     """A mathematical function: `outputs` of `graph` in terms of its `inputs`.
@@ -129,6 +117,27 @@ class Function:
     def explain(self) -> str:
         """What was chosen to derive and to run this function, and why."""
         return "\n".join([repr(self), *self._notes])
+
+    def sympy(self) -> Any:
+        """The result as SymPy expressions in the symbols the function was defined with."""
+        from symgrad.show.sympy import expressions, result
+
+        return result(self.tree, expressions(self.graph, self.outputs, self.symbols))
+
+    def latex(self) -> str:
+        """The result as LaTeX; a large formula with named sub-expressions, never as one flattened tree."""
+        from symgrad.show.latex import latex
+
+        return latex(self.graph, self.outputs, self.tree)
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+    def python(self) -> str:
+        """The source of a NumPy function of the same arguments and the same result."""
+        from symgrad.show.python import source
+
+        return source(self.graph, self.inputs, self.outputs, self.tree, self.name, self.name)
 
     def count_ops(self) -> int:
         """Machine operations of one evaluation: every +, -, *, / and function call counts one."""

@@ -14,9 +14,10 @@ from symgrad.derive.accumulate import Entries
 from symgrad.derive.choose import accumulate
 from symgrad.derive.taylor import derivatives
 from symgrad.errors import ArgumentError
-from symgrad.function import Csr, Function
+from symgrad.function import Function
 from symgrad.graph import REGISTER, Graph
 from symgrad.graph.pause import no_collector
+from symgrad.graph.tree import Csr
 from symgrad.simplify import simplify
 
 

@@ -1,0 +1,151 @@
+"""Python source over NumPy: a function a person would have written, with named sub-expressions."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from symgrad.dialects.python import CALLS, CONSTANTS, INFIX
+from symgrad.errors import UnsupportedError
+from symgrad.graph import CONST, Graph
+from symgrad.graph.tree import Csr, Tree
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Place, Text, write
+
+
+def identifier(name: str) -> str:
+    """A valid Python name for an input: `q1(t)` becomes `q1_t`, `lambda` becomes `lambda_`."""
+    plain = re.sub(r"\W+", "_", name).strip("_") or "x"
+    if plain[0].isdigit():
+        plain = "_" + plain
+    return plain + "_" if keyword.iskeyword(plain) or plain in ("np", "special") else plain
+
+
+class Python:
+    """The language of NumPy source. Scalars are Python numbers, so batches broadcast."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+        self.modules = {"np": False, "special": False, "sparse": False}
+
+    def parentheses(self, text: str) -> str:
+        return f"({text})"
+
+    def variable(self, name: str) -> Text:
+        return Text(self.names.get(name, name), ATOM)
+
+    def constant(self, value: Any) -> Text:
+        if isinstance(value, str):
+            return self._uses(CONSTANTS[value], ATOM)
+        if isinstance(value, Fraction):
+            return Text(f"{value.numerator}/{value.denominator}", PRODUCT if value > 0 else SIGN)
+        if isinstance(value, float):
+            if value != value or value in (float("inf"), float("-inf")):
+                text = "np.nan" if value != value else "np.inf" if value > 0 else "-np.inf"
+                return self._uses(text, SIGN if text[0] == "-" else ATOM)
+        text = repr(value)
+        return Text(text, SIGN if text.startswith("-") else ATOM)
+
+    def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
+        op = graph.ops[i]
+        name = op.name
+        attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+        if name == "multiply":
+            return self._product(graph, i, args, place)
+        if name in INFIX:
+            sign, strength, left, right = INFIX[name]
+            gap = " " if strength < PRODUCT else ""
+            return Text(f"{place(args[0], left)}{gap}{sign}{gap}{place(args[1], right)}", strength)
+        if name == "negative":
+            return Text(f"-{place(args[0], PRODUCT)}", SIGN)
+        if name == "integer_power":
+            return Text(f"{place(args[0], ATOM)}**{attrs['n']}", POWER)
+        if name == "stack":
+            items = [f"{a.text}.0" if a.text.lstrip("-").isdigit() else a.text for a in args]
+            return self._uses(f"np.array({nested(items, attrs['shape'])})", ATOM)
+        if name == "element":
+            return Text(f"{place(args[0], ATOM)}[{', '.join(map(str, attrs['index']))}]", ATOM)
+        if name in CALLS:
+            return self._uses(CALLS[name].format(*(a.text for a in args), **attrs), ATOM)
+        import numpy as np
+
+        inside = ", ".join([a.text for a in args] + [f"{k}={v!r}" for k, v in attrs.items()])
+        if hasattr(np, name):
+            return self._uses(f"np.{name}({inside})", ATOM)
+        import scipy.special
+
+        if hasattr(scipy.special, name):
+            return self._uses(f"special.{name}({inside})", ATOM)
+        raise UnsupportedError(f"{name} has no form in Python source; add it to dialects/python.py")
+
+    def _product(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
+        (a, b), (x, y) = graph.args[i], args
+        if graph.ops[b] is CONST and graph.ops[a] is not CONST:
+            a, b, x, y = b, a, y, x
+        value = graph.value(a)
+        if isinstance(value, Fraction):
+            top = place(y, PRODUCT) if value.numerator == 1 else f"{value.numerator}*{place(y, PRODUCT)}"
+            return Text(f"{top}/{value.denominator}", PRODUCT)
+        right = place(y, PRODUCT + 1 if "/" in y.text else PRODUCT)
+        return Text(f"{place(x, PRODUCT)}*{right}", PRODUCT)
+
+    def _uses(self, text: str, strength: int) -> Text:
+        for module in self.modules:
+            if f"{module}." in text:
+                self.modules[module] = True
+        return Text(text, strength)
+
+
+def nested(items: Sequence[str], shape: tuple[int, ...]) -> str:
+    """The items as nested lists of this shape."""
+    if not shape:
+        return items[0]
+    step = len(items) // shape[0] if shape[0] else 0
+    inner = (nested(items[k * step : (k + 1) * step], shape[1:]) for k in range(shape[0]))
+    return "[" + ", ".join(inner) + "]"
+
+
+def source(
+    graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tree, name: str, doc: str
+) -> str:
+    """The source of one function, imports first."""
+    given = [graph.attrs[i][0] for i in inputs]
+    names: dict[str, str] = {}
+    for n in given:
+        plain = identifier(n)
+        while plain in names.values():
+            plain += "_"
+        names[n] = plain
+    language = Python(names)
+    written = write(graph, outputs, language)
+    body = [f"    {n} = {text}" for n, text in written.parts]
+
+    def result(t: Tree) -> str:
+        if isinstance(t, int):
+            return written.outputs[t]
+        if isinstance(t, Csr):
+            language.modules["sparse"] = True
+            return (
+                f"sparse.csr_array(({written.outputs[t.position]}, {list(t.indices)}, {list(t.indptr)}), "
+                f"shape={t.shape})"
+            )
+        return "(" + ", ".join(result(part) for part in t) + ("," if len(t) == 1 else "") + ")"
+
+    body.append(f"    return {result(tree)}")
+    lines = []
+    if language.modules["np"]:
+        lines.append("import numpy as np")
+    if language.modules["sparse"] and language.modules["special"]:
+        lines.append("from scipy import sparse, special")
+    elif language.modules["sparse"]:
+        lines.append("from scipy import sparse")
+    elif language.modules["special"]:
+        lines.append("from scipy import special")
+    if lines:
+        lines += ["", ""]
+    lines.append(f"def {identifier(name)}({', '.join(names[n] for n in given)}):")
+    lines.append(f'    """{doc}"""')
+    return "\n".join(lines + body) + "\n"
+
