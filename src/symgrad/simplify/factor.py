@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgrad.graph import CONST, INPUT, Graph
-from symgrad.simplify.flat import ADD, MULTIPLY, NEGATIVE, SUBTRACT, SUMS, Flat
+from symgrad.simplify.flat import ADD, DIVIDE, MULTIPLY, NEGATIVE, SUBTRACT, SUMS, Flat
 
 DEEPEST = 40
 """Factors taken out of one another at most."""
@@ -49,9 +49,11 @@ class _Factor:
             stack.pop()
             kind = plan[0]
             if kind == "sum":
-                new[j] = self._sum([(c, [new[f] for f in fs]) for c, fs in plan[2]])
+                terms = [(c, [new[f] if f >= 0 else ~new[~f] for f in fs]) for c, fs in plan[2]]
+                new[j] = self._sum(terms, g.types[j].dtype)
             elif kind == "product":
-                new[j] = self._product(plan[2], [new[f] for f in plan[1]], g.types[j].dtype)
+                c, fs = plan[2]
+                new[j] = self._product(c, [new[f] if f >= 0 else ~new[~f] for f in fs], g.types[j].dtype)
             elif g.ops[j] is CONST:
                 new[j] = out.const(*g.attrs[j])
             elif g.ops[j] is INPUT:
@@ -68,10 +70,10 @@ class _Factor:
             return "same", g.args[j]
         if op in SUMS:
             terms = self._terms(j)
-            return "sum", [f for _, fs in terms for f in fs], terms
-        if op is MULTIPLY:
-            coefficient, fs = self.flat.factors(j)
-            return "product", fs, coefficient
+            return "sum", [max(f, ~f) for _, fs in terms for f in fs], terms
+        if op is MULTIPLY or op is DIVIDE:
+            product = self.flat.factors(j)
+            return "product", [max(f, ~f) for f in product[1]], product
         return "same", g.args[j]
 
     def _terms(self, j: int) -> list[tuple[Any, list[int]]]:
@@ -120,37 +122,45 @@ class _Factor:
 
     def _product(self, coefficient: Any, factors: list[int], dtype: str) -> int:
         out = self.out
-        if not factors:
-            return out.const(coefficient, dtype)
         factors.sort()
+        above = self._chain_of([f for f in factors if f >= 0])
+        below = self._chain_of([~f for f in reversed(factors) if f < 0])
+        if above is None:
+            if below is None:
+                return out.const(coefficient, dtype)
+            return out.build(DIVIDE, (out.const(coefficient, dtype), below))
+        if coefficient == -1:
+            above = out.build(NEGATIVE, (above,))
+        elif coefficient != 1:
+            above = out.build(MULTIPLY, (out.const(coefficient, dtype), above))
+        return above if below is None else out.build(DIVIDE, (above, below))
+
+    def _chain_of(self, factors: list[int]) -> int | None:
+        if not factors:
+            return None
         acc = factors[0]
         for f in factors[1:]:
-            acc = out.build(MULTIPLY, (acc, f))
-        if coefficient == 1:
-            return acc
-        if coefficient == -1:
-            return out.build(NEGATIVE, (acc,))
-        return out.build(MULTIPLY, (out.const(coefficient, dtype), acc))
+            acc = self.out.build(MULTIPLY, (acc, f))
+        return acc
 
-    def _sum(self, terms: list[tuple[Any, list[int]]], depth: int = 0) -> int:
+    def _sum(self, terms: list[tuple[Any, list[int]]], dtype: str, depth: int = 0) -> int:
         """The sum of terms over nodes of the new graph."""
         merged: dict[tuple[int, ...], Any] = {}
         for c, fs in terms:
             key = tuple(sorted(fs))
             merged[key] = merged[key] + c if key in merged else c
         live = [(c, key) for key, c in merged.items() if c != 0]
-        dtype = "float64"
         if not live:
             return self.out.const(0, dtype)
         parts: list[tuple[bool, int]] = []
         if len(live) > 1 and depth < DEEPEST:
-            live, parts = self._take_out(live, depth)
+            live, parts = self._take_out(live, dtype, depth)
         for c, key in live:
             value = self._product(abs(c), list(key), dtype)
             parts.append((c < 0, value))
         return self._chain(parts)
 
-    def _take_out(self, live: list[Any], depth: int) -> tuple[list[Any], list[tuple[bool, int]]]:
+    def _take_out(self, live: list[Any], dtype: str, depth: int) -> tuple[list[Any], list[tuple[bool, int]]]:
         """Take shared factors out, the most shared first; (terms left, sums made)."""
         holders: dict[Any, set[int]] = {}
         for n, (c, key) in enumerate(live):
@@ -177,8 +187,8 @@ class _Factor:
                     holders["c", abs(live[n][0])].discard(n)
             many = [f for f in many if len(holders[f]) > 1]
             common, scale, inner = _common(group)
-            value = self._product(scale, common, "float64") if common else self.out.const(scale)
-            parts.append(self._signed(value, self._sum(inner, depth + 1)))
+            value = self._product(scale, common, dtype)
+            parts.append(self._signed(value, self._sum(inner, dtype, depth + 1)))
         return [t for n, t in enumerate(live) if n not in gone], parts
 
     def _signed(self, a: int, b: int) -> tuple[bool, int]:
@@ -199,6 +209,13 @@ class _Factor:
         for minus, value in parts[1:]:
             acc = out.build(SUBTRACT if minus else ADD, (acc, value))
         return acc
+
+
+def _rank(f: Any) -> tuple[int, int]:
+    """Among factors that equally many terms share: a divisor first, then a node, then a constant."""
+    if f.__class__ is int:
+        return (1, f) if f >= 0 else (2, ~f)
+    return (0, 0)
 
 
 def _common(group: list[Any]) -> tuple[list[int], Any, list[Any]]:

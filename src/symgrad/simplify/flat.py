@@ -9,7 +9,7 @@ from symgrad.graph import CONST, REGISTER, Graph
 
 ADD, SUBTRACT = REGISTER["add"], REGISTER["subtract"]
 NEGATIVE, MULTIPLY = REGISTER["negative"], REGISTER["multiply"]
-POWER = REGISTER["integer_power"]
+DIVIDE, POWER = REGISTER["divide"], REGISTER["integer_power"]
 SUMS = (ADD, SUBTRACT, NEGATIVE)
 LARGEST_POWER = 4
 """Powers up to this one are seen as repeated factors."""
@@ -64,10 +64,10 @@ class Flat:
         return out
 
     def factors(self, i: int) -> tuple[Number, list[int]]:
-        """Constant coefficient and factors of the product at node `i` (any node).
+        """Constant coefficient and factors of the product or quotient at node `i` (any node).
 
-        Products are opened where nothing else uses them; a shared multiple c*x only where its constant
-        meets another.
+        A factor is a node, or ~node (negative) for one that divides. Products are opened where nothing else
+        uses them; a shared multiple c*x only where its constant meets another.
         """
         g, uses = self.graph, self.uses
         ops, args, attrs = g.ops, g.args, g.attrs
@@ -77,26 +77,41 @@ class Flat:
         stack = [i]
         while stack:
             j = stack.pop()
+            below = j < 0
+            if below:
+                j = ~j
             op = ops[j]
+            mine = uses[j] == 1 or j == i
             if op is MULTIPLY:
-                if uses[j] == 1 or j == i:
-                    stack.extend(args[j])
+                if mine:
+                    a, b = args[j]
+                    stack += (~a, ~b) if below else (a, b)
                     continue
-                if self.multiple(j):
+                if not below and self.multiple(j):
                     shared.append(j)
                     continue
+            elif op is DIVIDE:
+                if mine:
+                    a, b = args[j]
+                    stack += (~a, b) if below else (a, ~b)
+                    continue
             elif op is CONST:
-                if attrs[j][0].__class__ in _NUMBERS:
-                    coefficient *= attrs[j][0]
+                c = attrs[j][0]
+                if c.__class__ in _NUMBERS and not (below and c == 0):
+                    if below:
+                        coefficient = coefficient / c if c.__class__ is float else coefficient * Fraction(1, c)
+                    else:
+                        coefficient *= c
                     continue
             elif op is NEGATIVE:
                 coefficient = -coefficient
-                stack.append(args[j][0])
+                stack.append(~args[j][0] if below else args[j][0])
                 continue
-            elif op is POWER and attrs[j][0] <= LARGEST_POWER and (uses[j] == 1 or j == i):
-                out.extend(args[j] * attrs[j][0])
+            elif op is POWER and attrs[j][0] <= LARGEST_POWER and mine:
+                (x,) = args[j]
+                out += [~x if below else x] * attrs[j][0]
                 continue
-            out.append(j)
+            out.append(~j if below else j)
         if shared:
             if len(shared) == 1 and abs(coefficient) == 1:
                 out.extend(shared)
