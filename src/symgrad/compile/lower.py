@@ -1,0 +1,85 @@
+"""From the natural operations of a formula to those a back end has: the part all back ends share.
+
+The result is for machines: it is not in normal form (a power is a chain of products there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from symgrad.errors import UnsupportedError
+from symgrad.graph import CONST, INPUT, REGISTER, Graph, Node, Op
+
+MULTIPLY, POWER = REGISTER["multiply"], REGISTER["integer_power"]
+
+
+def lower(
+    graph: Graph, outputs: Sequence[int], has: Callable[[Op], bool], back_end: str
+) -> tuple[Graph, list[int]]:
+    """`outputs` in a new graph of operations that the back end has.
+
+    What it has not is expanded by the operation's declared fallback, powers become products that share
+    their squares. Raises UnsupportedError, naming the operation and the back end, where there is no fallback.
+    """
+    roots = list(outputs)
+    while True:
+        live = graph.reach(roots)
+        missing = {op for op, needed in zip(graph.ops, live, strict=True) if needed and not _settled(op, has)}
+        if not missing:
+            return (graph, roots) if POWER not in set(graph.ops) else _powers(graph, roots)
+        for op in missing:
+            if op.fallback is None:
+                raise UnsupportedError(
+                    f"the {back_end} back end has no {op.name!r}, which has no simpler form"
+                )
+        out = Graph()
+        new: dict[int, int] = {}
+        for i, needed in enumerate(live):
+            if not needed:
+                continue
+            op = graph.ops[i]
+            args = tuple([new[a] for a in graph.args[i]])
+            if op is CONST:
+                new[i] = out.const(*graph.attrs[i])
+            elif op in missing:
+                attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+                assert op.fallback is not None
+                new[i] = op.fallback(*(Node(out, a) for a in args), **attrs).id
+            else:
+                new[i] = out.add(op, args, graph.attrs[i], graph.types[i])
+        graph, roots = out, [new[r] for r in roots]
+
+
+def _settled(op: Op, has: Callable[[Op], bool]) -> bool:
+    return op is CONST or op is INPUT or op is POWER or has(op)
+
+
+def _powers(graph: Graph, roots: list[int]) -> tuple[Graph, list[int]]:
+    """x**n as products: x**5 = (x**2)**2 * x, every square made once for all powers of x."""
+    out = Graph()
+    new: dict[int, int] = {}
+    for i, needed in enumerate(graph.reach(roots)):
+        if not needed:
+            continue
+        op = graph.ops[i]
+        if op is CONST:
+            new[i] = out.const(*graph.attrs[i])
+        elif op is POWER:
+            new[i] = power(out, new[graph.args[i][0]], graph.attrs[i][0])
+        else:
+            new[i] = out.add(op, tuple([new[a] for a in graph.args[i]]), graph.attrs[i], graph.types[i])
+    return out, [new[r] for r in roots]
+
+
+def power(graph: Graph, x: int, n: int) -> int:
+    """x**n, n >= 1, by repeated squaring; the negative n never come here (they are quotients)."""
+    result: int | None = None
+    square = x
+    while True:
+        if n & 1:
+            result = square if result is None else graph.add(MULTIPLY, (result, square))
+        n >>= 1
+        if not n:
+            assert result is not None
+            return result
+        square = graph.add(MULTIPLY, (square, square))

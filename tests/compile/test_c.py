@@ -1,0 +1,85 @@
+"""The C back end: compiled with the system's compiler, equal to the reference."""
+
+import ctypes
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symgrad as sg
+
+CC = shutil.which("cc") or shutil.which("gcc")
+needs_compiler = pytest.mark.skipif(CC is None, reason="no C compiler on this machine")
+x, y, z = sp.symbols("x y z")
+
+EXPRESSIONS = [
+    x**2 + y**3 - z**-2 + x**7,
+    sp.exp(-x) * sp.sin(y) ** 2 / (1 + z**2),
+    sp.Piecewise((x, x < 1), (sp.sqrt(x), True)) + sp.Abs(y - z) + sp.sign(x - 1),
+    sp.Max(x, y, z) * sp.Min(x, y) + sp.Mod(x, y) + sp.Heaviside(x - y),
+    sp.log(x) ** sp.Rational(3, 2) + sp.atan2(y, x) + sp.tanh(z) + sp.pi * x,
+    sp.Piecewise((1, sp.And(x > 0, sp.Or(y > 1, z < 1))), (sp.floor(x), True)),
+]
+
+
+def build(tmp_path, f, dtype=np.float64):
+    source, header = f.c(tmp_path / "model")
+    library = (
+        tmp_path / f"model{len(list(tmp_path.glob('*.so')))}.so"
+    )  # a loaded library is known by its path
+    flags = ["-std=c99", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable"]
+    subprocess.run([CC, *flags, "-shared", "-fPIC", source, "-lm", "-o", library], check=True)
+    call = ctypes.CDLL(str(library)).model
+    call.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    call.restype = None
+
+    def run(inputs, n):
+        given = np.ascontiguousarray(inputs, dtype)
+        out = np.full(n, np.nan, dtype)
+        call(given.ctypes.data, out.ctypes.data)
+        return out
+
+    return run, header.read_text()
+
+
+@needs_compiler
+@pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)
+def test_values_and_hessians_equal_the_reference(tmp_path, expression):
+    f = sg.function([x, y, z], expression)
+    point = [1.3, 0.7, 2.1]
+    run, _ = build(tmp_path, f)
+    assert run(point, 1)[0] == pytest.approx(f(*point), rel=1e-15)
+    run, _ = build(tmp_path, sg.hessian(f))
+    np.testing.assert_allclose(run(point, 9).reshape(3, 3), sg.hessian(f)(*point), rtol=1e-13, atol=1e-14)
+
+
+@needs_compiler
+def test_float32(tmp_path):
+    f = sg.function([x, y], sp.sin(x) * y, dtype="float32")
+    run, header = build(tmp_path, f, np.float32)
+    assert "const float *in" in header
+    assert run([0.5, 2.0], 1)[0] == pytest.approx(2 * np.sin(0.5), rel=1e-6)
+
+
+@needs_compiler
+def test_sparse_header_holds_the_pattern(tmp_path):
+    f = sg.function([x, y, z], sp.Matrix([x * y, sp.sin(z), x + z]))
+    jacobian = sg.jacobian(f, sparse=True)
+    run, header = build(tmp_path, jacobian)
+    np.testing.assert_allclose(run([1.0, 2.0, 3.0], 5), jacobian(1.0, 2.0, 3.0).data)
+    assert "model_indptr[4]" in header
+    assert "model_indices[5]" in header
+    assert "in[0] = x" in header
+
+
+def test_refuses_what_libm_has_not(tmp_path):
+    f = sg.function([x], sp.besselj(0, x))
+    with pytest.raises(sg.UnsupportedError, match="C back end"):
+        f.c(tmp_path / "model")
+
+
+def test_refuses_a_name_that_c_can_not_hold(tmp_path):
+    with pytest.raises(sg.ArgumentError, match="name"):
+        sg.function([x], x).c(tmp_path / "9lives")
