@@ -124,7 +124,7 @@ def _body(
         for f in PRELUDE:
             if f in text:
                 needed_functions.add(f)
-        if uses[i] > 1 and strength < ATOM or len(text) > 100:
+        if (uses[i] > 1 and strength < ATOM) or len(text) > 100:
             kind = "int" if graph.types[i].dtype == "bool" else "REAL"
             lines.append(f"const {kind} v{i} = {text};")
             text, strength = f"v{i}", ATOM
@@ -208,7 +208,8 @@ def _documentation(
         if isinstance(tree, tuple) and not csr:
             csr = next((t for t in tree if isinstance(t, Csr) and t.position == k), None)
         if csr is not None:
-            what = f"the nonzeros of a {csr.shape[0]} x {csr.shape[1]} matrix, CSR order (see {name}_indptr, {name}_indices)"
+            rows, columns = csr.shape
+            what = f"nonzeros of a {rows} x {columns} matrix, CSR order ({name}_indptr, {name}_indices)"
         else:
             what = f"result {k}" + (f", shape {tuple(shape)}, row after row" if shape else "")
         lines.append(f"  {where} = {what}")
