@@ -21,12 +21,62 @@ def _stack(*parts: Any, shape: tuple[int, ...]) -> Any:
     return np.stack(parts, axis=-1).reshape(parts[0].shape + shape)
 
 
+def _scipy(name: str, part: int | None = None, first: bool = False) -> Callable[..., Any]:
+    """A function of scipy.special, loaded at its first call.
+
+    `part`: it returns a tuple, of which this is wanted. `first`: it takes the one attribute first.
+    """
+
+    def call(*args: Any, **attrs: Any) -> Any:
+        import scipy.special
+
+        fn = getattr(scipy.special, name)
+        value = fn(*attrs.values(), *args) if first else fn(*args, **attrs)
+        return value if part is None else value[part]
+
+    return call
+
+
+def _from_zero(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """NaN for x < 0, where the function is complex and SciPy gives its real part."""
+    return lambda x: np.where(x < 0, np.nan, fn(x))
+
+
+def _lambertw(x: Any, k: int) -> Any:
+    import scipy.special
+
+    w = scipy.special.lambertw(x, k)
+    return np.where(w.imag == 0, w.real, np.nan)
+
+
 LOWERED: dict[str, Callable[..., Any]] = {
     "integer_power": lambda x, n: np.power(x, np.asarray(n, dtype=np.int64) if n > 2 else n),
     "mask": lambda c, x: np.where(c, x, np.zeros((), getattr(x, "dtype", float))),
     "arctan2": np.arctan2,
     "stack": _stack,
     "element": lambda x, index: x[(..., *index)],
+    "sigmoid": _scipy("expit"),
+    "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),
+    "sinc": lambda x: np.where(x == 0, 1, np.sin(x) / x),  # NumPy's is that of pi x
+    "polygamma": _scipy("polygamma", first=True),
+    "riemann_zeta": _scipy("zeta"),
+    "expn": _scipy("expn", first=True),
+    "fresnels": _scipy("fresnel", 0),
+    "fresnelc": _scipy("fresnel", 1),
+    "si": _scipy("sici", 0),
+    "ci": _from_zero(_scipy("sici", 1)),
+    "shi": _scipy("shichi", 0),
+    "chi": _from_zero(_scipy("shichi", 1)),
+    "lambertw": _lambertw,
+    "airyai": _scipy("airy", 0),
+    "airyaiprime": _scipy("airy", 1),
+    "airybi": _scipy("airy", 2),
+    "airybiprime": _scipy("airy", 3),
+    "spherical_jn": _scipy("spherical_jn", first=True),
+    "spherical_yn": _scipy("spherical_yn", first=True),
+    "spherical_in": _scipy("spherical_in", first=True),
+    "eval_hermite": _scipy("eval_hermite", first=True),
+    "eval_hermitenorm": _scipy("eval_hermitenorm", first=True),
 }
 
 

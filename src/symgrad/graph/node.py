@@ -106,7 +106,7 @@ def build(op: Op, args: tuple[Any, ...], attrs: tuple[Any, ...] = ()) -> Node:
     if graph is None:
         raise TypeError(f"{op.name} needs at least one node among its arguments")
     ids = tuple([a.id if a.__class__ is Node else graph.const(_plain(a), dtype) for a in args])
-    if shape and op.typing is None and len(ids) > 1:
+    if shape and len(ids) > 1 and op.kind in ("elementwise", "constant"):
         ids = tuple([spread(graph, i, shape) for i in ids])
     return Node(graph, graph.build(op, ids, attrs))
 

@@ -1,6 +1,10 @@
 """The five ways to declare an operation. Each call is the operation's whole truth, in one place.
 
 The last parameter of a partial derivative is the operation's own result, so that a rule may reuse it.
+
+`domain` says where the rules are tested, one entry per argument: a number or truth value is that value, a
+pair of floats an interval, another tuple a choice of values, a list the union of its entries. It must reach
+every branch of the rule, and large arguments.
 """
 
 from __future__ import annotations
@@ -8,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symgrad.errors import UnsupportedError
 from symgrad.graph import REGISTER, Graph, Op, Type, register
 
 Partial = Callable[..., Any] | None
@@ -16,6 +21,7 @@ Normal = Callable[[Graph, tuple[int, ...], tuple[Any, ...]], int | None]
 REAL = (-10.0, 10.0)
 POSITIVE = (1e-3, 20.0)
 UNIT = (-0.99, 0.99)
+FRACTION = (1e-3, 0.999)
 
 
 def elementwise(
@@ -101,6 +107,18 @@ def multilinear(name: str, arity: int | None, typing: Callable[..., Type], rule:
 def tangent(name: str, arity: int | None, typing: Callable[..., Type], rule: Any, **more: Any) -> Op:
     """Anything else: `rule(tangents, *args, result, **attrs)` is the tangent of the result."""
     return register(Op(name, "tangent", arity, typing=typing, rule=rule, **_defaults(more)))
+
+
+def unknown(op: str, by: str) -> Callable[..., Any]:
+    """The partial derivative that has no closed form: differentiating by that argument is refused."""
+
+    def refuse(*nodes: Any, **attrs: Any) -> Any:
+        raise UnsupportedError(
+            f"the derivative of {op} by {by} has no closed form; hold {by} constant (leave it out of wrt=)"
+        )
+
+    refuse.refuses = True  # type: ignore[attr-defined]
+    return refuse
 
 
 def _defaults(more: dict[str, Any]) -> dict[str, Any]:
