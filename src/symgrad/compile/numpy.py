@@ -12,6 +12,10 @@ import numpy as np
 
 from symgrad.dialects.numpy import lowering
 from symgrad.graph import CONST, INPUT, NAMED, Graph, Node, Type
+from symgrad.ops.control import accumulates, parts
+
+PASSES = 4096
+"""Passes of a sum that are evaluated at once."""
 
 
 class Reference:
@@ -32,7 +36,8 @@ class Reference:
                 self._consts.append((i, constant(*graph.attrs[i])))
             else:
                 attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
-                self._steps.append((i, _call(op), graph.args[i], attrs))
+                call = _fold(graph, i) if op.name == "fold" else _call(op)
+                self._steps.append((i, call, graph.args[i], {} if op.name == "fold" else attrs))
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """The outputs at these inputs (arrays of shape batch + the input's shape, batches broadcastable)."""
@@ -45,6 +50,39 @@ class Reference:
             for i, fn, args, attrs in self._steps:
                 v[i] = fn(*[v[a] for a in args], **attrs)
         return [np.asarray(v[o], d) for o, d in zip(self._outputs, self.dtypes, strict=True)]
+
+
+def _fold(graph: Graph, i: int) -> Any:
+    """The fold at node `i` as a Python loop; a sum is taken over all passes at once."""
+    body, take, firsts, _ = parts(graph, i)
+    m = len(firsts)
+    gathered = accumulates(body, take)
+    term = gathered[1] if gathered is not None and gathered[0] == "add" else None
+    step = Reference(body.graph, body.inputs, body.outputs if term is None else [term])
+
+    def run(lo: Any, hi: Any, *rest: Any) -> Any:
+        carries, captured = list(rest[:m]), rest[m:]
+        first, last = int(np.min(lo)), int(np.max(hi))
+        same = np.min(lo) == np.max(lo) and np.min(hi) == np.max(hi)
+        if term is not None and same:
+            batch = max((np.ndim(c) - len(t) for c, t in zip(captured, shapes, strict=True)), default=0)
+            total = carries[0]
+            for start in range(first, last + 1, PASSES):
+                index = np.arange(start, min(start + PASSES, last + 1)).reshape(-1, *[1] * batch)
+                values = step([index, carries[0], *captured])[0]
+                ones = np.broadcast_to(values, np.broadcast_shapes(values.shape, index.shape))
+                total = total + np.sum(ones, axis=0)
+            return total
+        for k in range(first, last + 1):
+            new = step([np.int64(k), *carries, *captured])
+            if term is not None:
+                new = [carries[0] + new[0]]
+            inside = True if same else (lo <= k) & (k <= hi)
+            carries = new if same else [np.where(inside, n, c) for n, c in zip(new, carries, strict=True)]
+        return carries[take]
+
+    shapes = [body.graph.types[c].shape for c in body.inputs[1 + m :]]
+    return run
 
 
 def _call(op: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
+from symgrad.define.loops import free
 from symgrad.define.sympy import Import
 from symgrad.errors import ArgumentError
 from symgrad.graph import REGISTER, Graph, Type
@@ -36,23 +37,25 @@ def from_sympy(symbols: Any, expression: Any, dtype: str = "float64") -> Definit
     g = Graph()
     known: dict[Any, int] = {}
     names: dict[str, Any] = {}
+    entries = [e for part, _ in blocks for e in part]
+    ranks = _ranks(entries)
     for s in given:
         if s in known:
             raise ArgumentError(f"the symbol {s} is listed twice")
-        _enter(g, known, names, s, dtype)
-    free = sorted(_free(blocks, set(given)), key=str)
-    for s in free:
-        _enter(g, known, names, s, dtype)
+        _enter(g, known, names, s, dtype, ranks)
+    left_out = sorted(free(entries, set(given)), key=str)
+    for s in left_out:
+        _enter(g, known, names, s, dtype, ranks)
     inputs = list(known.values())
-    roots = Import(g, dtype, known).read([e for entries, _ in blocks for e in entries])
+    roots = Import(g, dtype, known).read(entries)
     outputs = []
     at = 0
-    for entries, shape in blocks:
-        ids = roots[at : at + len(entries)]
-        at += len(entries)
+    for part, shape in blocks:
+        ids = roots[at : at + len(part)]
+        at += len(part)
         outputs.append(ids[0] if shape is None else g.add(REGISTER["stack"], tuple(ids), (shape,)))
     tree = tuple(range(len(outputs))) if isinstance(expression, tuple) else 0
-    return Definition(g, inputs, outputs, tree, [str(s) for s in free], names)
+    return Definition(g, inputs, outputs, tree, [str(s) for s in left_out], names)
 
 
 def _flat(symbols: Any) -> list[Any]:
@@ -77,30 +80,32 @@ def _block(part: Any) -> tuple[list[Any], tuple[int, ...] | None]:
     return [sp.sympify(part, strict=True)], None
 
 
-def _enter(g: Graph, known: dict[Any, int], names: dict[str, Any], symbol: Any, dtype: str) -> None:
+def _enter(
+    g: Graph, known: dict[Any, int], names: dict[str, Any], symbol: Any, dtype: str, ranks: Any
+) -> None:
     if not isinstance(symbol, sp.Basic) or symbol.is_number:
         raise ArgumentError(f"{symbol!r} is not a symbol")
     name = str(symbol)
     if name in names:
         raise ArgumentError(f"two different symbols are both named {name!r}; give one of them another name")
     names[name] = symbol
-    known[symbol] = g.input(name, Type(dtype))
+    shape: tuple[int | None, ...] = ()
+    if isinstance(symbol, sp.IndexedBase):
+        given = symbol.shape or (None,) * ranks.get(symbol, 1)
+        shape = tuple(int(n) if n is not None and n.is_Integer else None for n in given)
+    known[symbol] = g.input(name, Type(dtype, shape))
 
 
-def _free(blocks: Sequence[tuple[list[Any], Any]], bound: set[Any]) -> set[Any]:
-    """Symbols and applied functions that occur and are not in `bound`; one visit per distinct object."""
+def _ranks(roots: Sequence[Any]) -> dict[Any, int]:
+    """Number of indices of each array that occurs."""
     seen: set[int] = set()
-    found: set[Any] = set()
-    stack = [e for entries, _ in blocks for e in entries]
+    ranks: dict[Any, int] = {}
+    stack = list(roots)
     while stack:
         e = stack.pop()
-        if id(e) in seen:
-            continue
-        seen.add(id(e))
-        if e in bound:
-            continue
-        if e.is_Symbol or isinstance(e, (sp.core.function.AppliedUndef, sp.Derivative)):
-            found.add(e)
-        else:
+        if id(e) not in seen:
+            seen.add(id(e))
+            if isinstance(e, sp.Indexed):
+                ranks[e.base] = len(e.indices)
             stack.extend(e._args)
-    return found
+    return ranks

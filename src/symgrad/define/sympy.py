@@ -33,10 +33,14 @@ def reads(*classes: type) -> Callable[[Reader], Reader]:
 class Import:
     """One import into `graph`; `known` maps SymPy objects to the nodes that stand for them."""
 
-    def __init__(self, graph: Graph, dtype: str, known: dict[Any, int]) -> None:
+    def __init__(
+        self, graph: Graph, dtype: str, known: dict[Any, int], integers: dict[Any, int] | None = None
+    ) -> None:
         self.graph = graph
         self.dtype = dtype
         self.known = known
+        self.integers = integers or {}
+        """Loop indices as int64 nodes; `known` has them as numbers of `dtype`."""
         # SymPy compares expressions structurally, which is slow; its cache makes most equal ones identical.
         self._by_id: dict[int, int] = {}
 
@@ -93,13 +97,13 @@ class Import:
 
 _VARIABLES: set[type] = {sp.Derivative, sp.Indexed, sp.MatrixSymbol}
 """Classes that may stand as a variable when the user lists them."""
-_OWN_WALK: set[type] = set()
+OWN_WALK: set[type] = set()
 """Classes whose reader walks the arguments itself (they bind variables, or hold what is no expression)."""
 
 
 def operands(e: Any, cls: type) -> Any:
     """The sub-expressions that are read before `e` itself."""
-    if cls in _OWN_WALK:
+    if cls in OWN_WALK:
         return ()
     if cls is sp.Piecewise:
         return [part for pair in e._args for part in pair._args]

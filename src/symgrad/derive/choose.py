@@ -45,8 +45,7 @@ def accumulate(
     for m in tried:
         g = graph.copy()
         entries = MODES[m](g, roots, wrt)
-        live = g.reach(entries.values())
-        counted[m] = cost = int(sum(op.cost for op, needed in zip(g.ops, live, strict=True) if needed))
+        counted[m] = cost = g.operations(entries.values())
         if best is None or cost < best[0]:
             best = (cost, m, g, entries)
     assert best is not None

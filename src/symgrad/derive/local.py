@@ -49,6 +49,11 @@ class Partials:
             return [(a, d) for a, d in zip(args, (ONE, MINUS_ONE), strict=True) if active(a)]
         if op.kind == "constant" or op.kind == "leaf":
             return []
+        if op.kind == "control":
+            from symgrad.derive.loops import fold_partial  # deriving a body takes this module in turn
+
+            found = ((a, fold_partial(g, i, k)) for k, a in enumerate(args) if active(a))
+            return [(a, p) for a, p in found if p is not None]
         if op.kind != "elementwise":
             raise UnsupportedError(f"{op.name} is not an elementwise operation")
         attrs = dict(zip(op.attrs, g.attrs[i], strict=True))

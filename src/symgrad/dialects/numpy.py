@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import UnsupportedError
+from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Op
 
 
@@ -49,11 +49,23 @@ def _lambertw(x: Any, k: int) -> Any:
     return np.where(w.imag == 0, w.real, np.nan)
 
 
+def _gather(array: Any, *places: Any) -> Any:
+    """Elements at computed places; NumPy would count negative ones from the end, here they are outside."""
+    for axis, k in enumerate(places):
+        n = array.shape[axis]
+        if np.size(k) and (np.min(k) < 0 or np.max(k) >= n):
+            bad = int(np.min(k)) if np.min(k) < 0 else int(np.max(k))
+            raise ArgumentError(f"index {bad} is outside axis {axis} of an array of shape {array.shape}")
+    return array[tuple(places)]
+
+
 LOWERED: dict[str, Callable[..., Any]] = {
     "integer_power": lambda x, n: np.power(x, np.asarray(n, dtype=np.int64) if n > 2 else n),
     "mask": lambda c, x: np.where(c, x, np.zeros((), getattr(x, "dtype", float))),
     "arctan2": np.arctan2,
     "stack": _stack,
+    "gather": _gather,
+    "cast": lambda x, dtype: np.asarray(x).astype(dtype),
     "element": lambda x, index: x[(..., *index)],
     "sigmoid": _scipy("expit"),
     "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),

@@ -55,7 +55,9 @@ class Graph:
             return i
         if type is None:
             types = self.types
-            if op.typing is None and (len(args) == 1 or (len(args) == 2 and types[args[0]] is types[args[1]])):
+            if op.typing is None and (
+                len(args) == 1 or (len(args) == 2 and types[args[0]] is types[args[1]])
+            ):
                 type = types[args[0]]
             else:
                 type = infer(op, [types[a] for a in args], attrs)
@@ -113,6 +115,18 @@ class Graph:
                 for a in args[i]:
                     live[a] = True
         return live
+
+    def operations(self, roots: Iterable[int]) -> int:
+        """Machine operations that `roots` take; a loop counts its body once."""
+        live = self.reach(roots)
+        total = 0.0
+        for op, attrs, needed in zip(self.ops, self.attrs, live, strict=True):
+            if needed:
+                total += op.cost
+                if op.kind == "control":
+                    body = attrs[0]
+                    total += body.graph.operations(body.outputs) - op.cost
+        return int(total)
 
     def copy(self) -> Graph:
         """An independent graph with the same ids."""

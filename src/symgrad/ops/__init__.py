@@ -1,5 +1,5 @@
 """The vocabulary: importing this package declares every operation."""
 
-from symgrad.ops import arith, compare, elementary, special, structure
+from symgrad.ops import arith, compare, control, elementary, index, special, structure
 
-__all__ = ["arith", "compare", "elementary", "special", "structure"]
+__all__ = ["arith", "compare", "control", "elementary", "index", "special", "structure"]

@@ -1,0 +1,44 @@
+"""Reading elements of arrays at computed places, and changes of dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.graph import Graph, Type
+from symgrad.ops.declare import elementwise, linear
+
+
+def _gather_type(types: list[Type]) -> Type:
+    array, *places = types
+    if len(places) != len(array.shape) or any(p.dtype != "int64" or p.shape for p in places):
+        raise TypeError(f"gather: {len(places)} places for an array of shape {array.shape}")
+    return Type(array.dtype)
+
+
+def _cast(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | None:
+    (a,) = args
+    if g.types[a].dtype == attrs[0]:
+        return a
+    value = g.value(a)
+    if value is not None and not isinstance(value, str) and (attrs[0] != "int64" or value == int(value)):
+        return g.const(int(value) if attrs[0] == "int64" else value, attrs[0])
+    return None
+
+
+gather = linear(
+    "gather",
+    None,
+    _gather_type,
+    lambda ct, *args, **attrs: None,
+    cost=0.0,
+    doc="the element of an array (first argument) at int64 places, counted from 0",
+)
+cast = elementwise(
+    "cast",
+    lambda x, y, dtype: None if x.type.dtype in ("bool", "int64") or dtype in ("bool", "int64") else 1,
+    attrs=("dtype",),
+    normal=_cast,
+    typing=lambda types, dtype: Type(dtype, types[0].shape),
+    cost=0.0,
+    doc="the same number in another dtype",
+)
