@@ -134,11 +134,11 @@ def _functions(matrix: Any) -> set[Any]:
 
 
 def _harmonics(degrees: int) -> Problem:
-    """Real solid harmonics of degree 0 to `degrees` - 1 as polynomials in x, y, z: degrees² outputs.
+    """Real spherical harmonics of degree 0 to `degrees` - 1 on the unit sphere: degrees² outputs.
 
-    With C + iS = (x + iy)^m and P_l^m from the three-term recursion in l, the harmonic r^l Y_lm is P_l^m C_m
-    (m >= 0) or P_l^|m| S_|m| (m < 0); the normalisation is in the recursion's coefficients
-    (Bigi et al., J. Chem. Phys. 159, 064802, 2023).
+    Polynomials in x, y, z: with C + iS = (x + iy)^m and Q_l^m = N_lm P_l^m / (x² + y²)^(m/2), a polynomial
+    in z, the harmonic Y_lm is Q_l^m C_m (m >= 0) or Q_l^|m| S_|m| (m < 0). Q runs through the three-term
+    recursion in l of the normalised Legendre functions (Holmes and Featherstone, J. Geodesy 76, 2002, eq. 11).
     """
     x, y, z = symbols = list(sp.symbols("x y z", real=True))
 
@@ -149,31 +149,30 @@ def _harmonics(degrees: int) -> Problem:
     def mul(*args: Any) -> sp.Expr:
         return sp.Mul(*args, evaluate=False)
 
-    r2 = add(x**2, y**2, z**2)
     cosines: list[Any] = [None, x]
     sines: list[Any] = [None, y]
     for _ in range(2, degrees):
         c, s = cosines[-1], sines[-1]
         cosines.append(add(mul(x, c), mul(-1, y, s)))
         sines.append(add(mul(x, s), mul(y, c)))
-    p: dict[tuple[int, int], Any] = {}
+    q: dict[tuple[int, int], Any] = {}
     diagonal = float(np.sqrt(1 / (4 * np.pi)))
     for m in range(degrees):
         if m:
             diagonal *= float(np.sqrt((2 * m + 1) / (2 * m))) * (np.sqrt(2) if m == 1 else 1)
-        p[m, m] = sp.Float(diagonal)
+        q[m, m] = sp.Float(diagonal)
         for l in range(m + 1, degrees):  # noqa: E741
             a = float(np.sqrt((4 * l * l - 1) / (l * l - m * m)))
             if l == m + 1:
-                p[l, m] = mul(sp.Float(a * diagonal), z)
+                q[l, m] = mul(sp.Float(a * diagonal), z)
                 continue
             b = a * float(np.sqrt(((l - 1) ** 2 - m * m) / (4 * (l - 1) ** 2 - 1)))
-            p[l, m] = add(mul(sp.Float(a), z, p[l - 1, m]), mul(sp.Float(-b), r2, p[l - 2, m]))
+            q[l, m] = add(mul(sp.Float(a), z, q[l - 1, m]), mul(sp.Float(-b), q[l - 2, m]))
     outputs = []
     for l in range(degrees):  # noqa: E741
-        outputs += [mul(p[l, m], sines[m]) for m in range(l, 0, -1)]
-        outputs.append(p[l, 0])
-        outputs += [mul(p[l, m], cosines[m]) for m in range(1, l + 1)]
+        outputs += [mul(q[l, m], sines[m]) for m in range(l, 0, -1)]
+        outputs.append(q[l, 0])
+        outputs += [mul(q[l, m], cosines[m]) for m in range(1, l + 1)]
     return Problem(f"harmonics-{degrees}", symbols, outputs)
 
 
@@ -206,10 +205,7 @@ def _pollu() -> Problem:
     produce (+) it.
     """
     y = [sp.Symbol(f"y{k + 1}", real=True) for k in range(20)]
-    rates = [
-        sp.Mul(sp.Float(k), *(y[i - 1] for i in who))
-        for k, who in zip(_RATES.split(), _REACTANTS, strict=True)
-    ]
+    rates = [sp.Mul(sp.Float(k), *(y[i - 1] for i in who)) for k, who in zip(_RATES.split(), _REACTANTS, strict=True)]
     expressions = []
     for line in _BALANCE:
         terms = [int(t) for t in line.replace("-", " -").replace("+", " +").split()]

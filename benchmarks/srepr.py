@@ -12,10 +12,7 @@ import sympy as sp
 
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_]\w*)|(-?\d+)|'([^']*)'|([(),\[\]]))")
 _HEADS = {
-    **{
-        c.__name__: c
-        for c in (sp.Add, sp.Mul, sp.Pow, sp.Abs, sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.sqrt)
-    },
+    **{c.__name__: c for c in (sp.Add, sp.Mul, sp.Pow, sp.Abs, sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.sqrt)},
     "Integer": sp.Integer,
     "Rational": sp.Rational,
     "Symbol": lambda name: sp.Symbol(name, real=True),  # else the derivative of Abs speaks of re and im
