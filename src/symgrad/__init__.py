@@ -10,6 +10,8 @@ from symgrad.errors import (
     UnsupportedError,
 )
 from symgrad.function import Function, function
+from symgrad.train.optimizers import adam, momentum, sgd
+from symgrad.train.update import train_step
 from symgrad.transforms import derivative, grad, hessian, jacobian, value_and_grad
 
 __version__ = "0.1.0"
@@ -22,10 +24,14 @@ __all__ = [
     "Function",
     "SymgradError",
     "UnsupportedError",
+    "adam",
     "derivative",
     "function",
     "grad",
     "hessian",
     "jacobian",
+    "momentum",
+    "sgd",
+    "train_step",
     "value_and_grad",
 ]

@@ -48,6 +48,10 @@ def _add(g: Graph, args: Args, _: Any) -> int | None:
             return b
         if y == 0 and y is not None:
             return a
+        if x is not None and x < 0:
+            return g.build(subtract, (b, _fold(g, a, -x)))
+        if y is not None and y < 0:
+            return g.build(subtract, (a, _fold(g, b, -y)))
     if ob is negative:
         return g.build(subtract, (a, g.args[b][0]))
     if oa is negative:
@@ -246,12 +250,8 @@ def _mask(g: Graph, args: Args, _: Any) -> int | None:
 
 add = elementwise("add", lambda x, y, z: 1, lambda x, y, z: 1, normal=_add, facts="commutative")
 subtract = elementwise("subtract", lambda x, y, z: 1, lambda x, y, z: -1, normal=_subtract)
-multiply = elementwise(
-    "multiply", lambda x, y, z: y, lambda x, y, z: x, normal=_multiply, facts="commutative"
-)
-divide = elementwise(
-    "divide", lambda x, y, z: 1 / y, lambda x, y, z: -z / y, normal=_divide, domain=(REAL, NONZERO)
-)
+multiply = elementwise("multiply", lambda x, y, z: y, lambda x, y, z: x, normal=_multiply, facts="commutative")
+divide = elementwise("divide", lambda x, y, z: 1 / y, lambda x, y, z: -z / y, normal=_divide, domain=(REAL, NONZERO))
 negative = elementwise("negative", lambda x, z: -1, normal=_negative, facts="odd involution")
 integer_power = elementwise(
     "integer_power",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
-from symgrad.graph import Graph, Op, Type, register
+from symgrad.graph import REGISTER, Graph, Op, Type, register
 from symgrad.graph.body import Body
 
 
@@ -31,9 +32,7 @@ Its partial derivatives are worked out by `derive.loops`: a rule of a loop deriv
 """
 
 
-def fold_of(
-    g: Graph, body: Body, take: int, lo: int, hi: int, firsts: Sequence[int], captured: Sequence[int]
-) -> int:
+def fold_of(g: Graph, body: Body, take: int, lo: int, hi: int, firsts: Sequence[int], captured: Sequence[int]) -> int:
     """The node of a fold, without the carries and captured values that its result does not need."""
     m = body.carries
     own = body.graph
@@ -48,9 +47,48 @@ def fold_of(
     kept = sorted(needed)
     extra = [k for k in range(len(captured)) if live[body.inputs[1 + m + k]]]
     inputs = [body.inputs[0], *(body.inputs[1 + k] for k in kept), *(body.inputs[1 + m + k] for k in extra)]
+    if len(kept) == 1 and g.value(firsts[take]) == 0:
+        scaled = _scaled(own, body.outputs[take], body.inputs[1 + take])
+        if scaled is not None:
+            factor, out = scaled
+            inner = Body(own, body.inputs, [out if k == take else o for k, o in enumerate(body.outputs)])
+            total = fold_of(g, inner, take, lo, hi, firsts, captured)
+            c = g.const(factor, g.types[firsts[take]].dtype)
+            return g.build(REGISTER["multiply"], (c, total))
     lean = Body(own, inputs, [body.outputs[k] for k in kept])
     args = (lo, hi, *(firsts[k] for k in kept), *(captured[k] for k in extra))
     return g.add(fold, args, (lean, kept.index(take)))
+
+
+def _scaled(own: Graph, out: int, carry: int) -> tuple[int | float | Fraction, int] | None:
+    """(c, carry + t) where `out` is carry + c*t or carry - c*t: a sum's constant factor stands before it."""
+    name, args = own.ops[out].name, own.args[out]
+    if name not in ("add", "subtract") or carry not in args or args[0] == args[1]:
+        return None
+    if name == "subtract" and args[0] != carry:
+        return None
+    term = args[1] if args[0] == carry else args[0]
+    factor: int | float | Fraction = -1 if name == "subtract" else 1
+    others = []
+    stack = [term]
+    while stack:
+        j = stack.pop()
+        value = own.value(j)
+        if own.ops[j].name == "multiply":
+            stack.extend(reversed(own.args[j]))
+        elif own.ops[j].name == "negative":
+            factor = -factor
+            stack.append(own.args[j][0])
+        elif value is None or isinstance(value, str):
+            others.append(j)
+        else:
+            factor *= value
+    if factor == 1:
+        return None
+    term = others[0] if others else own.const(1, own.types[out].dtype)
+    for j in others[1:]:
+        term = own.build(REGISTER["multiply"], (term, j))
+    return (factor, own.build(REGISTER["add"], (carry, term)))
 
 
 def parts(g: Graph, i: int) -> tuple[Body, int, tuple[int, ...], tuple[int, ...]]:

@@ -62,9 +62,7 @@ power = elementwise(
 cbrt = elementwise("cbrt", lambda x, y: 1 / (3 * y**2), domain=([(-20.0, -1e-3), POSITIVE],), facts="odd")
 exp = elementwise("exp", lambda x, y: y, domain=([(-20.0, 20.0), (-80.0, 80.0)],))
 exp2 = elementwise("exp2", lambda x, y: log(scalar(x, 2)) * y, means=lambda x: power(scalar(x, 2), x))
-expm1 = elementwise(
-    "expm1", lambda x, y: exp(x), domain=([(-1e-3, 1e-3), (-40.0, 40.0)],), means=lambda x: exp(x) - 1
-)
+expm1 = elementwise("expm1", lambda x, y: exp(x), domain=([(-1e-3, 1e-3), (-40.0, 40.0)],), means=lambda x: exp(x) - 1)
 log = elementwise("log", lambda x, y: 1 / x, domain=([POSITIVE, (1.0, 1e9)],))
 log2 = elementwise(
     "log2",
@@ -121,9 +119,7 @@ one_minus_square = elementwise(
     fallback=lambda x: (1 - x) * (1 + x),
     doc="1 - x**2 without the cancellation at x = 1",
 )
-arcsin = elementwise(
-    "arcsin", lambda x, y: 1 / sqrt(one_minus_square(x)), facts="odd", domain=([UNIT, (0.99, 1.0)],)
-)
+arcsin = elementwise("arcsin", lambda x, y: 1 / sqrt(one_minus_square(x)), facts="odd", domain=([UNIT, (0.99, 1.0)],))
 arccos = elementwise("arccos", lambda x, y: -1 / sqrt(one_minus_square(x)), domain=([UNIT, (0.99, 1.0)],))
 arctan = elementwise("arctan", lambda x, y: 1 / (1 + x**2), facts="odd", domain=([REAL, (-1e6, 1e6)],))
 arctan2 = elementwise(
@@ -165,9 +161,7 @@ arcsinh = elementwise("arcsinh", lambda x, y: 1 / sqrt(1 + x**2), facts="odd", d
 arccosh = elementwise(
     "arccosh", lambda x, y: 1 / (sqrt(x - 1) * sqrt(x + 1)), domain=([(1.0, 1.1), (1.05, 20.0), (20.0, 1e6)],)
 )
-arctanh = elementwise(
-    "arctanh", lambda x, y: 1 / one_minus_square(x), facts="odd", domain=([UNIT, (0.99, 1.0)],)
-)
+arctanh = elementwise("arctanh", lambda x, y: 1 / one_minus_square(x), facts="odd", domain=([UNIT, (0.99, 1.0)],))
 
 # Inverse functions of a reciprocal have rules of their own: that of arctan(1/x) is 0 * inf at x = 0.
 arccot = elementwise(
@@ -288,9 +282,7 @@ sign = constant("sign", 1, _same, facts="odd", doc="-1, 0 or 1; NaN of NaN")
 floor = constant("floor", 1, _same)
 ceil = constant("ceil", 1, _same)
 trunc = constant("trunc", 1, _same, facts="odd")
-heaviside = constant(
-    "heaviside", 2, _same, domain=([0, REAL], FRACTION), doc="0 for x < 0, 1 for x > 0, h at x = 0"
-)
+heaviside = constant("heaviside", 2, _same, domain=([0, REAL], FRACTION), doc="0 for x < 0, 1 for x > 0, h at x = 0")
 mod = elementwise(
     "mod",
     lambda x, y, z: 1,

@@ -5,6 +5,7 @@ A language is a table (`dialects.python`, `dialects.latex`) of forms; this walk 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -54,15 +55,35 @@ def write(graph: Graph, outputs: Sequence[int], language: Language) -> Written:
     for i, needed in enumerate(naming.live):
         if not needed:
             continue
-        op = graph.ops[i]
-        if op is CONST:
-            texts[i] = language.constant(graph.attrs[i][0])
-        elif op is INPUT:
-            texts[i] = language.variable(graph.attrs[i][0])
-        else:
-            texts[i] = language.operation(graph, i, [texts[a] for a in graph.args[i]], place)
+        texts[i] = _one(graph, i, texts, language, place)
         name = naming.names.get(i)
         if name is not None:
             parts.append((name, texts[i].text))
             texts[i] = language.variable(name)
     return Written(parts, [texts[o].text for o in outputs])
+
+
+def inline(
+    graph: Graph, outputs: Sequence[int], language: Language, given: dict[int, Text], place: Place
+) -> list[Text]:
+    """`outputs` written out in full, the `given` nodes as they are: the body of a loop."""
+    texts = dict(given)
+    for i, needed in enumerate(graph.reach(outputs)):
+        if needed and i not in texts:
+            texts[i] = _one(graph, i, texts, language, place)
+    return [texts[o] for o in outputs]
+
+
+def _one(graph: Graph, i: int, texts: dict[int, Text], language: Language, place: Place) -> Text:
+    op = graph.ops[i]
+    if op is CONST:
+        return language.constant(graph.attrs[i][0])
+    if op is INPUT:
+        return language.variable(graph.attrs[i][0])
+    return language.operation(graph, i, [texts[a] for a in graph.args[i]], place)
+
+
+def loop_index(args: Sequence[Text]) -> str:
+    """A name for a loop's index that its arguments do not use."""
+    used = set(re.findall(r"[A-Za-z]\w*", " ".join(a.text for a in args)))
+    return next(n for n in [*"ijklmpqrst", *(f"i{k}" for k in range(1000))] if n not in used)

@@ -10,7 +10,8 @@ from typing import Any
 from symgrad.dialects.latex import CONSTANTS, FORMS, FUNCTIONS, GREEK, INFIX
 from symgrad.graph import CONST, Graph
 from symgrad.graph.tree import Csr, Tree
-from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Place, Text, write
+from symgrad.ops.control import accumulates, parts
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Place, Text, inline, loop_index, write
 from symgrad.show.python import nested
 
 
@@ -79,6 +80,12 @@ class Latex:
             return Text(f"{place(args[0], ATOM)}^{{{attrs['n']}}}", POWER)
         if name == "power":
             return Text(f"{place(args[0], ATOM)}^{{{args[1].text}}}", POWER)
+        if name == "fold":
+            return self._fold(graph, i, args, place)
+        if name == "cast":
+            return args[0]
+        if name == "gather":
+            return Text(f"{place(args[0], ATOM)}_{{{', '.join(a.text for a in args[1:])}}}", ATOM)
         if name == "stack":
             return Text(matrix([a.text for a in args], attrs["shape"]), ATOM)
         if name == "element":
@@ -86,6 +93,27 @@ class Latex:
         head = FUNCTIONS.get(name) or r"\operatorname{" + name.replace("_", r"\_") + "}"
         inside = ", ".join([a.text for a in args] + [str(v) for v in attrs.values()])
         return Text(rf"{head}\left({inside}\right)", ATOM)
+
+    def _fold(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
+        body, take, firsts, _ = parts(graph, i)
+        m = len(firsts)
+        index = loop_index(args)
+        given = dict(zip(body.inputs, [Text(index, ATOM), *args[2:]], strict=True))
+        gathered = accumulates(body, take)
+        bounds = rf"_{{{index}={args[0].text}}}^{{{args[1].text}}}"
+        if gathered is not None and graph.value(firsts[0]) == (0 if gathered[0] == "add" else 1):
+            sign = r"\sum" if gathered[0] == "add" else r"\prod"
+            (term,) = inline(body.graph, [gathered[1]], self, given, place)
+            return Text(f"{sign}{bounds} {place(term, PRODUCT)}", PRODUCT - 1)
+        for k in range(m):
+            given[body.inputs[1 + k]] = Text(f"c_{{{k}}}", ATOM)
+        new = ", ".join(t.text for t in inline(body.graph, body.outputs, self, given, place))
+        start = ", ".join(a.text for a in args[2 : 2 + m])
+        return Text(
+            rf"\left[\left(c_{{0..{m - 1}}}\right) \leftarrow \left({new}\right)\right]{bounds}"
+            rf"\left({start}\right)_{{{take}}}",
+            ATOM,
+        )
 
     def _product(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         (a, b), (x, y) = graph.args[i], args

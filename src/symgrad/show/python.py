@@ -12,7 +12,8 @@ from symgrad.dialects.python import CALLS, CONSTANTS, INFIX
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, Graph
 from symgrad.graph.tree import Csr, Tree
-from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Place, Text, write
+from symgrad.ops.control import accumulates, parts
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Place, Text, inline, loop_index, write
 
 
 def identifier(name: str) -> str:
@@ -28,7 +29,7 @@ class Python:
 
     def __init__(self, names: dict[str, str]) -> None:
         self.names = names
-        self.modules = {"np": False, "special": False, "sparse": False}
+        self.modules = dict.fromkeys(("np", "special", "sparse", "math", "reduce"), False)
 
     def parentheses(self, text: str) -> str:
         return f"({text})"
@@ -62,6 +63,12 @@ class Python:
             return Text(f"-{place(args[0], PRODUCT)}", SIGN)
         if name == "integer_power":
             return Text(f"{place(args[0], ATOM)}**{attrs['n']}", POWER)
+        if name == "fold":
+            return self._fold(graph, i, args, place)
+        if name == "cast":
+            return Text(f"int({args[0].text})", ATOM) if attrs["dtype"] == "int64" else args[0]
+        if name == "gather":
+            return Text(f"{place(args[0], ATOM)}[{', '.join(a.text for a in args[1:])}]", ATOM)
         if name == "stack":
             items = [f"{a.text}.0" if a.text.lstrip("-").isdigit() else a.text for a in args]
             return self._uses(f"np.array({nested(items, attrs['shape'])})", ATOM)
@@ -80,6 +87,33 @@ class Python:
             return self._uses(f"special.{name}({inside})", ATOM)
         raise UnsupportedError(f"{name} has no form in Python source; add it to dialects/python.py")
 
+    def _fold(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
+        body, take, firsts, _ = parts(graph, i)
+        m = len(firsts)
+        index = loop_index(args)
+        given = dict(zip(body.inputs, [Text(index, ATOM), *args[2:]], strict=True))
+        high = f"{args[1].text} + 1"
+        last = graph.args[i][1]
+        stop = graph.value(last)
+        if isinstance(stop, int):
+            high = str(stop + 1)
+        elif graph.ops[last].name == "subtract" and graph.value(graph.args[last][1]) == 1:
+            high = args[1].text.removesuffix(" - 1")
+        passes = f"range({args[0].text}, {high})" if args[0].text != "0" else f"range({high})"
+        gathered = accumulates(body, take)
+        if gathered is not None and graph.value(firsts[0]) == (0 if gathered[0] == "add" else 1):
+            (term,) = inline(body.graph, [gathered[1]], self, given, place)
+            if gathered[0] == "add":
+                return Text(f"sum({term.text} for {index} in {passes})", ATOM)
+            self.modules["math"] = True
+            return Text(f"math.prod({term.text} for {index} in {passes})", ATOM)
+        for k in range(m):
+            given[body.inputs[1 + k]] = Text(f"c[{k}]", ATOM)
+        new = ", ".join(t.text for t in inline(body.graph, body.outputs, self, given, place))
+        start = ", ".join(a.text for a in args[2 : 2 + m])
+        self.modules["reduce"] = True
+        return Text(f"reduce(lambda c, {index}: ({new},), {passes}, ({start},))[{take}]", ATOM)
+
     def _product(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         (a, b), (x, y) = graph.args[i], args
         if graph.ops[b] is CONST and graph.ops[a] is not CONST:
@@ -92,7 +126,7 @@ class Python:
         return Text(f"{place(x, PRODUCT)}*{right}", PRODUCT)
 
     def _uses(self, text: str, strength: int) -> Text:
-        for module in self.modules:
+        for module in ("np", "special"):
             if f"{module}." in text:
                 self.modules[module] = True
         return Text(text, strength)
@@ -107,9 +141,7 @@ def nested(items: Sequence[str], shape: tuple[int, ...]) -> str:
     return "[" + ", ".join(inner) + "]"
 
 
-def source(
-    graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tree, name: str, doc: str
-) -> str:
+def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tree, name: str, doc: str) -> str:
     """The source of one function, imports first."""
     given = [graph.attrs[i][0] for i in inputs]
     names: dict[str, str] = {}
@@ -135,6 +167,12 @@ def source(
 
     body.append(f"    return {result(tree)}")
     lines = []
+    if language.modules["math"]:
+        lines.append("import math")
+    if language.modules["reduce"]:
+        lines.append("from functools import reduce")
+    if lines and (language.modules["np"] or language.modules["special"]):
+        lines.append("")
     if language.modules["np"]:
         lines.append("import numpy as np")
     if language.modules["sparse"] and language.modules["special"]:
@@ -148,4 +186,3 @@ def source(
     lines.append(f"def {identifier(name)}({', '.join(names[n] for n in given)}):")
     lines.append(f'    """{doc}"""')
     return "\n".join(lines + body) + "\n"
-

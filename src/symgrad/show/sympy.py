@@ -12,6 +12,7 @@ from symgrad.dialects import sympy as dialect
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, INPUT, Graph, Node
 from symgrad.graph.tree import Csr, Tree
+from symgrad.ops.control import accumulates, parts
 
 CLASSES: dict[str, Any] = {name: cls for table in (dialect.FOLDED, dialect.SAME) for cls, name in table.items()}
 CONSTANTS = {name: constant for constant, name in dialect.NAMED.items()}
@@ -29,6 +30,8 @@ BUILD: dict[str, Callable[..., Any]] = {
     "where": lambda c, x, y: sp.Piecewise((x, c), (y, True)),
     "mask": lambda c, x: sp.Piecewise((x, c), (0, True)),
     "element": lambda x, index: x[index],
+    "gather": lambda x, *places: x[places],
+    "cast": lambda x, dtype: x,
 }
 """Operations whose SymPy form is no single class of the same arguments."""
 
@@ -52,6 +55,8 @@ def _one(graph: Graph, i: int, made: dict[int, Any], symbols: dict[str, Any]) ->
         return symbols.get(name) or sp.Symbol(name)
     args = [made[a] for a in graph.args[i]]
     attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+    if op.name == "fold":
+        return _fold(graph, i, args)
     if op.name == "stack":
         return _array(args, attrs["shape"])
     build = BUILD.get(op.name)
@@ -67,6 +72,25 @@ def _one(graph: Graph, i: int, made: dict[int, Any], symbols: dict[str, Any]) ->
     inputs = [small.input(f"_{k}", graph.types[a]) for k, a in enumerate(graph.args[i])]
     root = meaning(*(Node(small, a) for a in inputs), **attrs).id
     return expressions(small, [root], {f"_{k}": x for k, x in enumerate(args)})[0]
+
+
+def _fold(graph: Graph, i: int, args: list[Any]) -> Any:
+    body, take, firsts, _ = parts(graph, i)
+    gathered = accumulates(body, take)
+    if gathered is None or graph.value(firsts[0]) != (0 if gathered[0] == "add" else 1):
+        raise UnsupportedError("the derivative of a Product has no form in SymPy; use .latex() or .python()")
+    used = {s.name for a in args for s in getattr(a, "free_symbols", ())} | {str(a) for a in args}
+    bound = {s.name for a in args for s in getattr(a, "atoms", lambda _: ())(sp.Symbol)}
+    index = sp.Symbol(
+        next(n for n in [*"ijklmpqrst", *(f"i{k}" for k in range(1000))] if n not in used | bound), integer=True
+    )
+    inside: dict[int, Any] = dict(zip(body.inputs, [index, *args[2:]], strict=True))
+    own = body.graph
+    for k, needed in enumerate(own.reach([gathered[1]])):
+        if needed and k not in inside:
+            inside[k] = _one(own, k, inside, {})
+    loop = sp.Sum if gathered[0] == "add" else sp.Product
+    return loop(inside[gathered[1]], (index, args[0], args[1]))
 
 
 def _constant(value: Any) -> Any:

@@ -17,6 +17,7 @@ from symgrad.ops.special.hypergeometric import hyp2f1
 
 PARAMETER = [0, (-3.0, 0.9)]
 ANGLE = [(-1.5, 1.5), (2.0, 10.0)]
+FAR = [(-1.5, -0.7), (0.7, 1.5), (2.0, 6.0)]
 POSITIVE = (0.1, 5.0)
 THIRD = Fraction(1, 3)
 
@@ -85,7 +86,7 @@ ellipdinc = elementwise(
     "ellipdinc",
     lambda phi, m, y: sin(phi) ** 2 / _delta(phi, m),
     lambda phi, m, y: (ellipd3inc(phi, m) - y) / (2 * m),
-    domain=(ANGLE, [(-3.0, -0.3), (0.3, 0.9)]),
+    domain=(FAR, [(-3.0, -0.3), (0.3, 0.9)]),
     cost=20,
     fallback=_dinc,
     doc="the integral of sin(t)**2 / sqrt(1 - m sin(t)**2) from 0 to phi: (F - E)/m; by m not at m = 0",
@@ -96,7 +97,7 @@ ellipd3inc = elementwise(
     lambda phi, m, y: (
         (ellipkinc(phi, m) + (4 * m - 2) * y - sin(phi) * cos(phi) / _delta(phi, m) ** 3) / (2 * m * (1 - m))
     ),
-    domain=(ANGLE, [(-3.0, -0.3), (0.3, 0.9)]),
+    domain=(FAR, [(-3.0, -0.3), (0.3, 0.9)]),
     cost=20,
     fallback=_d3inc,
     doc="the integral of sin(t)**2 / (1 - m sin(t)**2)**(3/2) from 0 to phi; by m not at m = 0",
@@ -128,15 +129,15 @@ def _part(n: Node, phi: Node, m: Node) -> Node:
     return THIRD * (s**3 * here + rest)
 
 
-NAMED = ([(-2.0, -0.5), (0.1, 0.8)], [(-1.5, 1.5), (2.0, 6.0)], [(-3.0, -2.2), (-0.4, 0.05), (0.85, 0.95)])
-"""Parameters n and m apart from each other, and n from 0 and 1: there the rules are 0/0."""
+APART = ([(-2.0, -0.5), (0.1, 0.8)], FAR, [(-3.0, -2.2), (-0.4, 0.05), (0.85, 0.95)])
+"""n apart from m, from 0 and from 1, where the rules are 0/0."""
 
 ellippi = elementwise(
     "ellippi",
     lambda n, phi, m, y: _pi_by_n(n, phi, m),
     lambda n, phi, m, y: 1 / ((1 - n * sin(phi) ** 2) * _delta(phi, m)),
     lambda n, phi, m, y: _pi_by_m(n, phi, m, y),
-    domain=NAMED,
+    domain=APART,
     cost=30,
     fallback=lambda n, phi, m: ellipkinc(phi, m) + n * ellippart(n, phi, m),
     doc="the incomplete elliptic integral Pi(n; phi, m); derivatives by n and m not at n = m or n = 1",
@@ -146,7 +147,7 @@ ellippart = elementwise(
     lambda n, phi, m, y: (_pi_by_n(n, phi, m) - y) / n,
     lambda n, phi, m, y: sin(phi) ** 2 / ((1 - n * sin(phi) ** 2) * _delta(phi, m)),
     lambda n, phi, m, y: (_pi_by_m(n, phi, m, ellippi(n, phi, m)) - ellipd3inc(phi, m) / 2) / n,
-    domain=NAMED,
+    domain=APART,
     cost=30,
     fallback=_part,
     doc="(Pi(n; phi, m) - F(phi, m)) / n, which is finite at n = 0",
@@ -187,13 +188,7 @@ elliprj = elementwise(
     lambda x, y, z, p, r: _rj_by(y, (x, z), p, r),
     lambda x, y, z, p, r: _rj_by(z, (x, y), p, r),
     lambda x, y, z, p, r: (
-        -(
-            3 * HALF * r
-            + x * _rj_by(x, (y, z), p, r)
-            + y * _rj_by(y, (x, z), p, r)
-            + z * _rj_by(z, (x, y), p, r)
-        )
-        / p
+        -(3 * HALF * r + x * _rj_by(x, (y, z), p, r) + y * _rj_by(y, (x, z), p, r) + z * _rj_by(z, (x, y), p, r)) / p
     ),
     domain=((0.1, 1.0), (0.1, 1.0), (0.1, 1.0), (2.0, 5.0)),
     doc="Carlson's R_J; its derivative not where p equals x, y or z",

@@ -40,9 +40,7 @@ erfinv = elementwise(
     facts="odd",
     domain=([(-0.999, 0.999), (0.99, 1.0)],),
 )
-erfcinv = elementwise(
-    "erfcinv", lambda x, y: -HALF * _root_pi(x) * exp(y**2), domain=([(1e-9, 1e-3), (1e-3, 1.999)],)
-)
+erfcinv = elementwise("erfcinv", lambda x, y: -HALF * _root_pi(x) * exp(y**2), domain=([(1e-9, 1e-3), (1e-3, 1.999)],))
 
 
 def _erf2(x: Node, y: Node) -> Node:
@@ -119,9 +117,7 @@ ci = elementwise(
     domain=([POSITIVE, (1.0, 100.0)],),
     doc="Ci(x), NaN for x < 0 (complex there)",
 )
-shi = elementwise(
-    "shi", lambda x, y: spherical_in(x, n=0), facts="odd", domain=([REAL, (-50.0, 50.0)],), doc="Shi(x)"
-)
+shi = elementwise("shi", lambda x, y: spherical_in(x, n=0), facts="odd", domain=([REAL, (-50.0, 50.0)],), doc="Shi(x)")
 chi = elementwise(
     "chi",
     lambda x, y: cosh(x) / x,
@@ -141,6 +137,6 @@ lambertw = elementwise(
     "lambertw",
     lambda x, y, k: 1 / (x + exp(y)),  # not y / (x (1 + y)), which is 0/0 at x = 0
     attrs=("k",),
-    domain=([(-0.36, -0.01)],),
+    domain=([0, (-0.36, -0.01), (0.01, 50.0)],),
     doc="the real solution w of w exp(w) = x: w >= -1 for k = 0, w <= -1 for k = -1",
 )

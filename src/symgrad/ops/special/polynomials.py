@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.graph import Graph, Node
-from symgrad.ops.arith import number
+from symgrad.ops.arith import mask, number
+from symgrad.ops.compare import not_equal
 from symgrad.ops.declare import REAL, elementwise, unknown
 from symgrad.ops.elementary import scalar
 
@@ -18,13 +19,13 @@ PARAMETER = (0.3, 3.0)
 INSIDE = (-0.95, 1.0)
 
 
-def _constant_polynomial(n: Node) -> bool:
-    return number(n.graph, n.id) == 0
-
-
 def _lower(n: Node, derivative: Any) -> Any:
-    """The derivative, which is structurally zero for degree 0."""
-    return None if _constant_polynomial(n) else derivative(n - 1)
+    """The derivative, a formula of the degree below; zero for degree 0, whatever that would give."""
+    degree = number(n.graph, n.id)
+    if degree == 0:
+        return None
+    slope = derivative(n - 1)
+    return slope if degree is not None else mask(not_equal(n, 0), slope)
 
 
 eval_legendre = elementwise(
