@@ -168,9 +168,7 @@ class Function:
         if len(names) > 8:
             names = [*names[:6], "...", names[-1]]
         types = [self.graph.types[o] for o in self.outputs]
-        return (
-            f"Function({self.name}: {', '.join(names)} -> {_show(self.tree, types)}; {self.count_ops()} ops)"
-        )
+        return f"Function({self.name}: {', '.join(names)} -> {_show(self.tree, types)}; {self.count_ops()} ops)"
 
 
 def _axes(type: Type) -> str:
@@ -224,6 +222,4 @@ def function(symbols: Any, expression: Any, *, name: str = "f", dtype: str = "fl
     from symgrad.define.from_sympy import from_sympy
 
     d = from_sympy(symbols, expression, dtype)
-    return Function(
-        d.graph, d.inputs, d.outputs, name=name, tree=d.tree, parameters=d.parameters, symbols=d.symbols
-    )
+    return Function(d.graph, d.inputs, d.outputs, name=name, tree=d.tree, parameters=d.parameters, symbols=d.symbols)

@@ -49,9 +49,7 @@ def c_source(
         raise UnsupportedError("C code is of one dtype; this function mixes float32 and float64")
     real, suffix = ("float", "f") if dtypes == {"float32"} else ("double", "")
     places, size = _input_places(graph, inputs)
-    lowered, roots = lower(
-        graph, outputs, lambda op: op.name in INFIX or op.name in CALLS or op.name in _OWN, "C"
-    )
+    lowered, roots = lower(graph, outputs, lambda op: op.name in INFIX or op.name in CALLS or op.name in _OWN, "C")
     body, prelude, count = _body(lowered, roots, places, suffix)
     documentation = _documentation(name, graph, inputs, outputs, tree, title, size, count)
     guard = f"{name.upper()}_H"
@@ -94,9 +92,7 @@ def _size(shape: Sequence[int | None]) -> int:
     return n
 
 
-def _body(
-    graph: Graph, roots: Sequence[int], places: dict[str, int], suffix: str
-) -> tuple[list[str], list[str], int]:
+def _body(graph: Graph, roots: Sequence[int], places: dict[str, int], suffix: str) -> tuple[list[str], list[str], int]:
     """Statements, the functions they need, and the number of results."""
     live = graph.reach(roots)
     uses = [0] * len(graph)
@@ -117,9 +113,7 @@ def _body(
         if not needed or op is STACK:
             continue
         if graph.types[i].shape and op.name != "input":
-            raise UnsupportedError(
-                f"the C back end has no arrays yet: {op.name} of shape {graph.types[i].shape}"
-            )
+            raise UnsupportedError(f"the C back end has no arrays yet: {op.name} of shape {graph.types[i].shape}")
         text, strength = _text(graph, i, places, suffix, place)
         for f in PRELUDE:
             if f in text:
@@ -168,9 +162,7 @@ def _text(graph: Graph, i: int, places: dict[str, int], suffix: str, place: Any)
 def _constant(value: Any, suffix: str) -> tuple[str, int]:
     if isinstance(value, bool):
         return str(int(value)), ATOM
-    number = (
-        NAMED[value] if isinstance(value, str) else float(value) if isinstance(value, Fraction) else value
-    )
+    number = NAMED[value] if isinstance(value, str) else float(value) if isinstance(value, Fraction) else value
     number = float(number)
     if number != number:
         return "NAN", ATOM

@@ -13,9 +13,7 @@ from symgrad.graph import CONST, INPUT, REGISTER, Graph, Node, Op
 MULTIPLY, POWER = REGISTER["multiply"], REGISTER["integer_power"]
 
 
-def lower(
-    graph: Graph, outputs: Sequence[int], has: Callable[[Op], bool], back_end: str
-) -> tuple[Graph, list[int]]:
+def lower(graph: Graph, outputs: Sequence[int], has: Callable[[Op], bool], back_end: str) -> tuple[Graph, list[int]]:
     """`outputs` in a new graph of operations that the back end has.
 
     What it has not is expanded by the operation's declared fallback, powers become products that share
@@ -29,9 +27,7 @@ def lower(
             return (graph, roots) if POWER not in set(graph.ops) else _powers(graph, roots)
         for op in missing:
             if op.fallback is None:
-                raise UnsupportedError(
-                    f"the {back_end} back end has no {op.name!r}, which has no simpler form"
-                )
+                raise UnsupportedError(f"the {back_end} back end has no {op.name!r}, which has no simpler form")
         out = Graph()
         new: dict[int, int] = {}
         for i, needed in enumerate(live):

@@ -80,9 +80,7 @@ def _block(part: Any) -> tuple[list[Any], tuple[int, ...] | None]:
     return [sp.sympify(part, strict=True)], None
 
 
-def _enter(
-    g: Graph, known: dict[Any, int], names: dict[str, Any], symbol: Any, dtype: str, ranks: Any
-) -> None:
+def _enter(g: Graph, known: dict[Any, int], names: dict[str, Any], symbol: Any, dtype: str, ranks: Any) -> None:
     if not isinstance(symbol, sp.Basic) or symbol.is_number:
         raise ArgumentError(f"{symbol!r} is not a symbol")
     name = str(symbol)

@@ -32,9 +32,7 @@ def _indexed(imp: Import, e: Any, args: list[int]) -> int:
     if base is None:
         raise UnsupportedError(f"{brief(e)}: the array {e.base} is not among the symbols of the function")
     if len(e.indices) != len(g.types[base].shape):
-        raise UnsupportedError(
-            f"{brief(e)}: {len(e.indices)} indices for an array of {len(g.types[base].shape)} axes"
-        )
+        raise UnsupportedError(f"{brief(e)}: {len(e.indices)} indices for an array of {len(g.types[base].shape)} axes")
     if all(k.is_Integer and k >= 0 for k in e.indices):
         return g.build(REGISTER["element"], (base,), (tuple(int(k) for k in e.indices),))
     return g.build(REGISTER["gather"], (base, *(integer(imp, k) for k in e.indices)))
@@ -51,9 +49,7 @@ def integer(imp: Import, e: Any) -> int:
             known[s] = g.build(REGISTER["cast"], (imp.integers.get(s, i),), ("int64",))
     bad = [a for a in sp.preorder_traversal(e) if isinstance(a, sp.Rational) and not a.is_Integer]
     if bad:
-        raise UnsupportedError(
-            f"{brief(e)} is no integer: bounds and indices are sums and products of integers"
-        )
+        raise UnsupportedError(f"{brief(e)} is no integer: bounds and indices are sums and products of integers")
     (node,) = Import(g, "int64", known).read([e])
     if g.types[node].dtype != "int64":
         raise UnsupportedError(f"{brief(e)} is no integer expression; it stands as a bound or an index")

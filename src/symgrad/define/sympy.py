@@ -33,9 +33,7 @@ def reads(*classes: type) -> Callable[[Reader], Reader]:
 class Import:
     """One import into `graph`; `known` maps SymPy objects to the nodes that stand for them."""
 
-    def __init__(
-        self, graph: Graph, dtype: str, known: dict[Any, int], integers: dict[Any, int] | None = None
-    ) -> None:
+    def __init__(self, graph: Graph, dtype: str, known: dict[Any, int], integers: dict[Any, int] | None = None) -> None:
         self.graph = graph
         self.dtype = dtype
         self.known = known

@@ -25,9 +25,7 @@ def fold_partial(g: Graph, i: int, position: int) -> int | None:
     target = inputs[position - 1]
     if own.types[target].shape:
         name = g.attrs[g.args[i][position]][0] if g.ops[g.args[i][position]].name == "input" else "an array"
-        raise UnsupportedError(
-            f"a loop can't be differentiated by {name} whole; list its elements as symbols"
-        )
+        raise UnsupportedError(f"a loop can't be differentiated by {name} whole; list its elements as symbols")
     carries = inputs[1 : 1 + m]
     columns = carries if by_first else [*carries, target]
     entries = forward(own, body.outputs, columns)

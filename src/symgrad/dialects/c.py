@@ -65,13 +65,9 @@ PRELUDE: dict[str, str] = {
     "sg_min": "static real sg_min(real a, real b) { return a <= b || a != a ? a : b; }",
     "sg_max": "static real sg_max(real a, real b) { return a >= b || a != a ? a : b; }",
     "sg_sign": "static real sg_sign(real x) { return x > 0 ? 1 : x < 0 ? -1 : x; }",
-    "sg_heaviside": (
-        "static real sg_heaviside(real x, real h) "
-        "{ return x < 0 ? 0 : x > 0 ? 1 : x == 0 ? h : x; }"
-    ),
+    "sg_heaviside": ("static real sg_heaviside(real x, real h) { return x < 0 ? 0 : x > 0 ? 1 : x == 0 ? h : x; }"),
     "sg_mod": (
-        "static real sg_mod(real x, real y) { real r = fmod@(x, y); "
-        "return r != 0 && (r < 0) != (y < 0) ? r + y : r; }"
+        "static real sg_mod(real x, real y) { real r = fmod@(x, y); return r != 0 && (r < 0) != (y < 0) ? r + y : r; }"
     ),
 }
 """What C lacks, with NumPy's meaning (NaN passes through), as functions of the dtype `real`."""

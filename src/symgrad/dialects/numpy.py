@@ -104,7 +104,5 @@ def lowering(op: Op) -> Callable[..., Any] | None:
 
     own = getattr(scipy.special, op.name, None)
     if own is None and op.fallback is None:
-        raise UnsupportedError(
-            f"the NumPy back end has no lowering of {op.name!r} and it declares no fallback"
-        )
+        raise UnsupportedError(f"the NumPy back end has no lowering of {op.name!r} and it declares no fallback")
     return own

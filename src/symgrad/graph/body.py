@@ -24,9 +24,7 @@ class Body:
         graph.into(own, outputs, seen)
         self.graph = own
         self.outputs = tuple(seen[o] for o in outputs)
-        attrs = tuple(
-            (repr(a[0]), a[1]) if op is CONST else a for op, a in zip(own.ops, own.attrs, strict=True)
-        )
+        attrs = tuple((repr(a[0]), a[1]) if op is CONST else a for op, a in zip(own.ops, own.attrs, strict=True))
         self._key: Any = (tuple(op.name for op in own.ops), tuple(own.args), attrs, self.outputs)
         self._hash = hash(self._key)
 

@@ -55,9 +55,7 @@ class Graph:
             return i
         if type is None:
             types = self.types
-            if op.typing is None and (
-                len(args) == 1 or (len(args) == 2 and types[args[0]] is types[args[1]])
-            ):
+            if op.typing is None and (len(args) == 1 or (len(args) == 2 and types[args[0]] is types[args[1]])):
                 type = types[args[0]]
             else:
                 type = infer(op, [types[a] for a in args], attrs)

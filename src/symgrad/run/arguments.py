@@ -63,9 +63,7 @@ def as_array(function: str, name: str, value: Any, type: Type) -> Any:
     rank = len(type.shape)
     if rank:
         got = given.shape[given.ndim - rank :] if given.ndim >= rank else given.shape
-        if len(got) != rank or any(
-            want not in (None, have) for want, have in zip(type.shape, got, strict=True)
-        ):
+        if len(got) != rank or any(want not in (None, have) for want, have in zip(type.shape, got, strict=True)):
             raise ArgumentError(f"{function}: {name} must have shape {_shape(type)}, got shape {given.shape}")
     return given
 

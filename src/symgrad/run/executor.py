@@ -26,17 +26,13 @@ class Executor:
 
     def __call__(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
         values = bind(self.name, self.names, args, named)
-        arrays = [
-            as_array(self.name, n, v, t) for n, v, t in zip(self.names, values, self.types, strict=True)
-        ]
+        arrays = [as_array(self.name, n, v, t) for n, v, t in zip(self.names, values, self.types, strict=True)]
         return self._run(arrays)
 
     def map(self, points: Any, out: Any = None) -> list[Any]:
         """One evaluation per row of `points`."""
         if not self._scalar:
-            raise ArgumentError(
-                f"{self.name}.map takes functions of scalar inputs only; call it with arrays instead"
-            )
+            raise ArgumentError(f"{self.name}.map takes functions of scalar inputs only; call it with arrays instead")
         columns = np.asarray(points)
         if columns.ndim != 2 or columns.shape[1] != len(self.names):
             raise ArgumentError(
@@ -52,9 +48,7 @@ class Executor:
         if out is None:
             return results
         if len(results) != 1:
-            raise ArgumentError(
-                f"{self.name}.map: out= needs a function with one output, this one has {len(results)}"
-            )
+            raise ArgumentError(f"{self.name}.map: out= needs a function with one output, this one has {len(results)}")
         out[...] = results[0]
         return [out]
 
@@ -64,10 +58,6 @@ class Executor:
         )
         results = []
         for value, type in zip(self._reference(arrays), self.out_types, strict=True):
-            full = (
-                np.broadcast_to(value, batch + tuple(type.shape))
-                if value.shape != batch + type.shape
-                else value
-            )
+            full = np.broadcast_to(value, batch + tuple(type.shape)) if value.shape != batch + type.shape else value
             results.append(full if full.ndim else full[()].item())
         return results

@@ -172,9 +172,7 @@ class _Factor:
         parts = []
         gone: set[int] = set()
         while many:
-            best = max(
-                many, key=lambda f: (len(holders[f]), f.__class__ is int, f if f.__class__ is int else 0)
-            )
+            best = max(many, key=lambda f: (len(holders[f]), f.__class__ is int, f if f.__class__ is int else 0))
             rows = holders[best]
             if len(rows) < 2:
                 break
