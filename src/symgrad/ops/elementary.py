@@ -250,12 +250,23 @@ logaddexp = elementwise(
 )
 hypot = elementwise(
     "hypot",
-    lambda x, y, z: mask(not_equal(z, 0), x / z),
-    lambda x, y, z: mask(not_equal(z, 0), y / z),
+    lambda x, y, z: unit(x, y),
+    lambda x, y, z: unit(y, x),
     facts="commutative",
     domain=(REAL, REAL),
     means=lambda x, y: sqrt(x**2 + y**2),
     doc="sqrt(x**2 + y**2) without overflow; at (0, 0) the derivative is the mean over directions, 0",
+)
+
+unit = elementwise(
+    "unit",
+    lambda x, y, z: unit(y, x) ** 2 / hypot(x, y),  # as a quotient it would cancel to x**2 - x**2 where |y| << |x|
+    lambda x, y, z: -z * unit(y, x) / hypot(x, y),
+    domain=(REAL, REAL),
+    cost=2,
+    means=lambda x, y: x / sqrt(x**2 + y**2),
+    fallback=lambda x, y: mask(logical_or(not_equal(x, 0), not_equal(y, 0)), x / hypot(x, y)),
+    doc="x / hypot(x, y), the cosine of the angle of the point (x, y); 0 at (0, 0)",
 )
 
 # At a kink the derivative is the mean of the two sides, as JAX, PyTorch and Heaviside(0) = 1/2 have it.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from symgrad.compile.llvm.ir import Value, constant, magnitude, select, sign_of
-from symgrad.compile.llvm.ir import sqrt as square_root
+from symgrad.compile.llvm.arithmetic import constant, fma, magnitude, select, sign_of
+from symgrad.compile.llvm.arithmetic import sqrt as square_root
+from symgrad.compile.llvm.ir import Value
 
 
 def sqrt(x: Value) -> Value:
@@ -58,6 +59,11 @@ def heaviside(x: Value, at_zero: Value) -> Value:
     return select(x.unordered(x), x, r)
 
 
+def fmod(x: Value, y: Value) -> Value:
+    """C's fmod: the sign of x."""
+    return x % y
+
+
 def mod(x: Value, y: Value) -> Value:
     """x - y floor(x/y) without its rounding: C's fmod moved to the sign of y."""
     r = x % y
@@ -69,8 +75,6 @@ def mod(x: Value, y: Value) -> Value:
 
 def hypot(x: Value, y: Value) -> Value:
     """sqrt(x^2 + y^2) without overflow or underflow on the way; infinite if either is, even beside NaN."""
-    from symgrad.compile.llvm.ir import fma
-
     wide = x.format.size == 64
     a, b = magnitude(x), magnitude(y)
     less = a < b

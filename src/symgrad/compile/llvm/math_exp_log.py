@@ -12,9 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from symgrad.compile.llvm import math_tables as tables
-from symgrad.compile.llvm.ir import (
-    Format,
-    Value,
+from symgrad.compile.llvm.arithmetic import (
     any_two_sum,
     clamp,
     constant,
@@ -22,11 +20,11 @@ from symgrad.compile.llvm.ir import (
     magnitude,
     pieces,
     polynomial,
-    real_bits,
     select,
     two_product,
     two_sum,
 )
+from symgrad.compile.llvm.ir import Format, Value, real_bits
 
 INF = math.inf
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 
 from symgrad.compile.llvm import math_tables as tables
-from symgrad.compile.llvm.ir import (
-    Value,
+from symgrad.compile.llvm.arithmetic import (
     any_two_sum,
     constant,
     fma,
@@ -23,6 +22,7 @@ from symgrad.compile.llvm.ir import (
     sqrt,
     two_sum,
 )
+from symgrad.compile.llvm.ir import Value
 from symgrad.compile.llvm.math_exp_log import Reduced, decompose, log_scaled, power_of_two, reduce_exp
 
 INF = math.inf

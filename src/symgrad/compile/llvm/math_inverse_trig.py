@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from symgrad.compile.llvm import math_tables as tables
-from symgrad.compile.llvm.ir import (
-    Value,
+from symgrad.compile.llvm.arithmetic import (
     constant,
     fma,
     magnitude,
@@ -19,6 +18,7 @@ from symgrad.compile.llvm.ir import (
     two_sum,
     with_sign,
 )
+from symgrad.compile.llvm.ir import Value
 
 INF = math.inf
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 
 from symgrad.compile.llvm import math_tables as tables
-from symgrad.compile.llvm.ir import (
-    Value,
+from symgrad.compile.llvm.arithmetic import (
     clamp,
     constant,
     fma,
@@ -24,6 +23,7 @@ from symgrad.compile.llvm.ir import (
     two_sum,
     with_sign,
 )
+from symgrad.compile.llvm.ir import Value
 from symgrad.compile.llvm.math_exp_log import (
     decompose,
     decompose_any,
@@ -57,7 +57,8 @@ def power_edges(x: Value, y: Value, r: Value) -> Value:
     r = select(odd, with_sign(r, sign_of(x)), r)
     r = select((x < 0.0) & ~infinite & ~whole, math.nan, r)
     r = select(x.unordered(y), x + y, r)
-    return select(y.equals(0.0) | x.equals(1.0), 1.0, r)
+    one = x.equals(1.0) | (a.equals(1.0) & b.equals(INF))
+    return select(y.equals(0.0) | one, 1.0, r)
 
 
 def _is_whole(a: Value) -> Value:

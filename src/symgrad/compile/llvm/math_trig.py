@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from symgrad.compile.llvm import math_tables as tables
-from symgrad.compile.llvm.ir import (
-    Value,
+from symgrad.compile.llvm.arithmetic import (
     any_two_sum,
     constant,
     fma,
@@ -24,6 +23,7 @@ from symgrad.compile.llvm.ir import (
     two_sum,
     with_sign,
 )
+from symgrad.compile.llvm.ir import Value
 
 
 class Reduced(NamedTuple):

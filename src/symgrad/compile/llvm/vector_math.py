@@ -21,7 +21,7 @@ from symgrad.compile.llvm import (
     math_power,
     math_trig,
 )
-from symgrad.compile.llvm.ir import F32, F64, FORMATS, Builder, Format, Value, mangled
+from symgrad.compile.llvm.ir import F32, F64, FORMATS, Builder, Value, mangled
 
 _BODIES: dict[str, Callable[..., Any]] = {
     f.__name__.rstrip("_"): f
@@ -30,6 +30,7 @@ _BODIES: dict[str, Callable[..., Any]] = {
         math_basic.ceil,
         math_basic.copysign,
         math_basic.floor,
+        math_basic.fmod,
         math_basic.heaviside,
         math_basic.hypot,
         math_basic.maximum,
@@ -41,6 +42,7 @@ _BODIES: dict[str, Callable[..., Any]] = {
         math_basic.trunc,
         math_error.erf,
         math_error.erfc,
+        math_error.erfcx,
         math_exp_log.exp,
         math_exp_log.exp2,
         math_exp_log.expm1,
