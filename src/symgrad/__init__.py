@@ -10,7 +10,9 @@ from symgrad.errors import (
     UnsupportedError,
 )
 from symgrad.function import Function, function
+from symgrad.train.fit import fit
 from symgrad.train.optimizers import adam, momentum, sgd
+from symgrad.train.result import FitResult
 from symgrad.train.update import train_step
 from symgrad.transforms import derivative, grad, hessian, jacobian, value_and_grad
 
@@ -20,12 +22,14 @@ __all__ = [
     "ArgumentError",
     "CacheWarning",
     "DtypeError",
+    "FitResult",
     "FormulaError",
     "Function",
     "SymgradError",
     "UnsupportedError",
     "adam",
     "derivative",
+    "fit",
     "function",
     "grad",
     "hessian",

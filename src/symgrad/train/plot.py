@@ -1,0 +1,55 @@
+"""The picture of a fit. matplotlib is loaded here only, when a picture is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgrad.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from symgrad.train.result import FitResult
+
+CURVE_POINTS = 400
+
+
+def plot(result: FitResult) -> Any:
+    """A Figure of two panels: the fit above, the residuals below. It is not shown; `.savefig(path)` saves it.
+
+    With one predictor the fit is drawn as a curve through the data, else as predicted against observed.
+    Raises UnsupportedError without matplotlib, and for a likelihood, which predicts no value to draw.
+    """
+    model = result._model
+    if model.predicted is None or model.observed is None:
+        raise UnsupportedError("plot draws least-squares fits whose left side is data; there is none here")
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UnsupportedError("plot needs matplotlib: pip install 'symgrad[plot]'") from None
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    top, bottom = figure.subplots(2, 1, height_ratios=[3, 1])
+    observed, values = model.observed, list(result.params.values())
+    predictors = model.predicted.names
+    if len(predictors) == 1:
+        x = model.table[predictors[0]]
+        line = np.linspace(x.min(), x.max(), CURVE_POINTS)
+        top.plot(line, model.predict(values, {predictors[0]: line}), color="C1", label="fit")
+        bottom.sharex(top)
+        name = predictors[0]
+        top.plot(x, observed, ".", color="C0", label="data", zorder=3)
+    else:
+        x = model.predicted.values(values)
+        ends = [min(x.min(), observed.min()), max(x.max(), observed.max())]
+        top.plot(ends, ends, color="C1", label="predicted = observed")
+        name = "predicted"
+        top.plot(x, observed, ".", color="C0", label="data", zorder=3)
+    top.set_ylabel(str(model.left))
+    top.legend()
+    bottom.axhline(0.0, color="C1", linewidth=1)
+    bottom.plot(x, result.residuals, ".", color="C0")
+    bottom.set_xlabel(name)
+    bottom.set_ylabel("residual")
+    return figure
