@@ -121,7 +121,7 @@ def _gradient(f: Function, wrt: Any, mode: str) -> tuple[Graph, list[int], Any, 
     if f.tree != 0 or f.graph.types[f.outputs[0]].shape:
         raise ArgumentError(f"grad needs a scalar function, {f!r} is not one; use sg.jacobian")
     g, entries, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
-    zero = g.const(0)
+    zero = g.const(0, f.graph.types[f.outputs[0]].dtype)
     outputs = [entries.get((0, k), zero) for k in range(len(chosen))]
     return g, outputs, 0 if single else tuple(range(len(outputs))), notes
 
@@ -148,7 +148,8 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
     start = 0
     for k, (part, shape) in enumerate(zip(rows, shapes, strict=True)):
         block = {(r - start, c): v for (r, c), v in values.items() if start <= r < start + len(part)}
-        node, tree = _pack(g, block, len(part), len(columns), (*shape, len(columns)), sparse, k)
+        dtype = f.graph.types[f.outputs[k]].dtype
+        node, tree = _pack(g, block, len(part), len(columns), (*shape, len(columns)), sparse, k, dtype)
         outputs.append(node)
         trees.append(tree)
         start += len(part)
@@ -157,12 +158,19 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
 
 
 def _pack(
-    g: Graph, entries: Entries, rows: int, columns: int, shape: tuple[int, ...], sparse: bool, position: int
+    g: Graph,
+    entries: Entries,
+    rows: int,
+    columns: int,
+    shape: tuple[int, ...],
+    sparse: bool,
+    position: int,
+    dtype: str,
 ) -> tuple[int, Any]:
     """The entries as one output: dense of `shape`, or the values of a CSR matrix."""
     stack = REGISTER["stack"]
     if not sparse:
-        zero = g.const(0)
+        zero = g.const(0, dtype)
         dense = tuple(entries.get((r, c), zero) for r in range(rows) for c in range(columns))
         return g.add(stack, dense, (shape,)), position
     places = sorted(entries)
@@ -186,7 +194,7 @@ def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "aut
     g, half, notes = _accumulate(first, first.outputs, columns, mode, lower=True)
     full = half | {(c, r): v for (r, c), v in half.items()}
     n = len(columns)
-    node, tree = _pack(g, full, n, n, (n, n), sparse, 0)
+    node, tree = _pack(g, full, n, n, (n, n), sparse, 0, f.graph.types[f.outputs[0]].dtype)
     return _derived(f, g, [node], tree, f"hessian {f.name}", notes)
 
 
@@ -201,7 +209,7 @@ def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
         rows = [r for k in range(len(f.outputs)) for r in _scalars(f, k)[0]]
         base, ids = f.lean(rows)
         at = f.inputs_in(base)[chosen[0]]
-        zero = base.const(0)
+        zero = base.const(0, base.types[ids[0]].dtype)
         values = [row[order] for row in derivatives(base, ids, at, order)]
         g, values = simplify(base, [zero if v is None else v for v in values])
     outputs = []

@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.derive.local import MINUS_ONE, ONE, Partials
-from symgrad.graph import REGISTER, Graph
+from symgrad.graph import FLOATS, REGISTER, Graph, promote
 
 Entries = dict[tuple[int, int], int]
 """(row, column) -> node, for the entries that are not structurally zero."""
 
 
 class Algebra:
-    """Sums and products of derivatives in `graph`; a derivative is a node's id, ONE or MINUS_ONE."""
+    """Sums and products of derivatives in `graph`; a derivative is a node's id, ONE or MINUS_ONE.
 
-    def __init__(self, graph: Graph) -> None:
+    `roots` are the functions derived: a derivative that is 1 becomes a constant of their dtype.
+    """
+
+    def __init__(self, graph: Graph, roots: Sequence[int]) -> None:
         self.graph = graph
+        floats = [t.dtype for t in (graph.types[r] for r in roots) if t.dtype in FLOATS]
+        self.dtype = promote(floats) if floats else "float64"
         self._add, self._sub = REGISTER["add"], REGISTER["subtract"]
         self._mul, self._neg = REGISTER["multiply"], REGISTER["negative"]
 
@@ -48,12 +53,12 @@ class Algebra:
         """The derivative as a node."""
         if d >= 0:
             return d
-        return self.graph.const(1 if d == ONE else -1)
+        return self.graph.const(1 if d == ONE else -1, self.dtype)
 
 
 def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     """Row by row upwards from the inputs."""
-    alg = Algebra(g)
+    alg = Algebra(g, roots)
     rows: dict[int, dict[int, int]] = {w: {k: ONE} for k, w in enumerate(wrt)}
     local = Partials(g, rows.__contains__)
     live = g.reach(roots)
@@ -75,7 +80,7 @@ def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
 
 def reverse(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     """Column by column downwards from the outputs."""
-    alg = Algebra(g)
+    alg = Algebra(g, roots)
     depends = [False] * len(g)
     for w in wrt:
         depends[w] = True

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
 from symgrad.derive.accumulate import Algebra, Entries
-from symgrad.derive.local import Partials
+from symgrad.derive.local import ONE, Partials
 from symgrad.graph import Graph
 
 
 def eliminate(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     """The Jacobian entries of scalar `roots` by `wrt`, as new nodes of `g`."""
-    alg = Algebra(g)
+    alg = Algebra(g, roots)
     product, add = alg.product, alg.sum
     below, above = linearise(g, roots, wrt)
     ends = set(wrt)
@@ -80,7 +80,7 @@ def eliminate(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     out: Entries = {}
     for k, root in enumerate(roots):
         if root in at:
-            out[k, at[root]] = g.const(1)
+            out[k, at[root]] = alg.node(ONE)
         else:
             for c, d in rows.get(root, {}).items():
                 out[k, c] = alg.node(d)
@@ -91,7 +91,7 @@ def linearise(
     g: Graph, roots: Sequence[int], wrt: Sequence[int]
 ) -> tuple[dict[int, dict[int, int]], dict[int, set[int]]]:
     """The local derivatives between `roots` and `wrt`: below[user][argument] and above[argument] = users."""
-    alg = Algebra(g)
+    alg = Algebra(g, roots)
     live = g.reach(roots)
     active = set(wrt)
     local = Partials(g, active.__contains__)

@@ -29,7 +29,7 @@ def fold_partial(g: Graph, i: int, position: int) -> int | None:
     carries = inputs[1 : 1 + m]
     columns = carries if by_first else [*carries, target]
     entries = forward(own, body.outputs, columns)
-    alg = Algebra(own)
+    alg = Algebra(own, body.outputs)
     tangents = [own.input(f"%d{k}", own.types[c]) for k, c in enumerate(carries)]
     outputs = list(body.outputs)
     for r in range(m):

@@ -3,10 +3,11 @@
 from symgrad.graph.graph import CONST, INPUT, NAMED, Graph, infer
 from symgrad.graph.node import Node, build
 from symgrad.graph.op import REGISTER, Op, named, register
-from symgrad.graph.type import Type, promote
+from symgrad.graph.type import FLOATS, Type, promote
 
 __all__ = [
     "CONST",
+    "FLOATS",
     "INPUT",
     "NAMED",
     "REGISTER",
