@@ -13,6 +13,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.graph import NAMED, Graph, Op
 
 REALS = {"float64": "double", "float32": "float"}
+SIZES = {"float64": 8, "float32": 4, "int64": 8, "bool": 1}  # bytes of an element in memory
 _KINDS = {"bool": "i1", "int64": "i64"}
 _OWN = frozenset("where mask negative logical_not minimum maximum stack element gather cast fold".split())
 
