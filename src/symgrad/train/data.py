@@ -28,7 +28,7 @@ class Table:
         given = named(data)
         found = {name: column(name, given[name]) for name in wanted}
         lengths = {name: len(c) for name, c in found.items() if c.ndim}
-        for name, length in lengths.items():
+        for length in lengths.values():
             rows = length if rows is None else rows
             if length != rows:
                 all_lengths = ", ".join(f"{n} has {k}" for n, k in lengths.items())

@@ -30,7 +30,7 @@ def fit(model: Any, data: Any, start: Any) -> FitResult:
     from symgrad.train.solve import solve
 
     m = Model(model, data, start)
-    ends = solve(m.rows, m.start, ["lm", "trf", "dogbox"])
+    ends = solve(m.rows, m.start)
     best = ends[0]
     r = m.rows.values(best.at)
     rss = float(r @ r)
@@ -41,7 +41,7 @@ def fit(model: Any, data: Any, start: Any) -> FitResult:
         params=dict(zip(m.params, map(float, best.at), strict=True)),
         stderr=dict(zip(m.params, map(float, stderr), strict=True)),
         covariance=covariance,
-        success=best.arrived,
+        success=best.minimum,
         message=best.why,
         dof=dof,
         rss=rss,

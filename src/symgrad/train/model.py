@@ -75,15 +75,19 @@ class Rows:
         return np.array(np.broadcast_to(values, (self.rows, *shape)))
 
     def linear(self) -> tuple[int, ...]:
-        """Positions of parameters in which, all together, the formula is linear: read from its Hessian.
+        """Positions of parameters in which, all together, the formula is linear, read from its gradient's graph.
 
-        The largest such set is found greedily, the parameter with fewest partners first.
+        A parameter whose derivative depends neither on itself nor on another of the set may join it; such a set is
+        found greedily, the parameter whose derivative depends on fewest first.
         """
-        pattern = self.second.pattern
-        assert pattern is not None
-        partners = [
-            set(pattern.indices[pattern.indptr[k] : pattern.indptr[k + 1]]) for k in range(len(self.params))
-        ]
+        f = self.first
+        partners: list[set[int]] = [set() for _ in self.params]
+        for k, entry in enumerate(f.graph.args[f.outputs[0]]):
+            live = f.graph.reach([entry])
+            for other in range(len(self.params)):
+                if live[f.inputs[other]]:
+                    partners[k].add(other)
+                    partners[other].add(k)
         chosen: list[int] = []
         for k in sorted(range(len(partners)), key=lambda k: (len(partners[k]), k)):
             if k not in partners[k] and not partners[k] & set(chosen):
