@@ -103,7 +103,7 @@ def truth(op: Op, attrs: dict[str, Any], point: Sequence[Any], orders: tuple[int
             if abs(value.imag) > abs(value.real) * mp.mpf(10) ** -20:
                 return None
             value = value.real
-        if free and abs(value) < 1e-15 and not any(point[k] for k in free):
+        if free and abs(value) < 1e-25 and not any(point[k] for k in free):
             return mp.mpf(0)  # what numerical differentiation leaves of a zero at the origin
         return value if mp.isfinite(value) else None
 

@@ -18,7 +18,8 @@ def entry(rng: np.random.Generator, part: Any, count: int) -> list[Any]:
     if not isinstance(part, tuple):
         return [part] * count
     if len(part) != 2 or not all(isinstance(v, float) for v in part):
-        return [part[int(k)] for k in rng.integers(len(part), size=count)]
+        start = int(rng.integers(len(part)))  # in turns, so that few points see every choice
+        return [part[(start + k) % len(part)] for k in range(count)]
     low, high = part
     values = rng.uniform(low, high, size=count)
     ratio = high / low if low else 0
@@ -43,6 +44,7 @@ ATTRIBUTES: dict[str, list[dict[str, Any]]] = {
     "spherical_jn": [{"n": n} for n in (0, 1, 3)],
     "spherical_yn": [{"n": n} for n in (0, 1, 3)],
     "spherical_in": [{"n": n} for n in (0, 1, 3)],
+    "ellipmoment": [{"p": p, "q": q} for p, q in ((2, 1), (2, 2), (3, 2))],
     "eval_hermite": [{"n": n} for n in (1, 2, 5)],
     "eval_hermitenorm": [{"n": n} for n in (1, 2, 5)],
 }

@@ -11,6 +11,13 @@ ONE = -1
 MINUS_ONE = -2
 """Derivatives that are exactly 1 or -1 are these, not nodes: products with them cost nothing."""
 
+SHORT: dict[str, Callable[[tuple[int, ...]], tuple[int, ...]]] = {
+    "multiply": lambda args: args[::-1],
+    "add": lambda args: (ONE, ONE),
+    "subtract": lambda args: (ONE, MINUS_ONE),
+}
+"""The commonest rules without the detour over nodes; a test holds them to the declared ones."""
+
 
 class Partials:
     """The partial derivatives of the elementwise nodes of one graph, by their arguments.
@@ -39,14 +46,9 @@ class Partials:
         op = g.ops[i]
         args = g.args[i]
         active = self.active
-        name = op.name
-        if name == "multiply":
-            a, b = args
-            return [(u, v) for u, v in ((a, b), (b, a)) if active(u)]
-        if name == "add":
-            return [(a, ONE) for a in args if active(a)]
-        if name == "subtract":
-            return [(a, d) for a, d in zip(args, (ONE, MINUS_ONE), strict=True) if active(a)]
+        short = SHORT.get(op.name)
+        if short is not None:
+            return [(a, p) for a, p in zip(args, short(args), strict=True) if active(a)]
         if op.kind == "constant" or op.kind == "leaf":
             return []
         if op.kind == "control":

@@ -192,6 +192,11 @@ def _d3(phi: Any, m: Any) -> Any:
     return ((sp.elliptic_e(phi, m) - edge) / (1 - m) - sp.elliptic_f(phi, m)) / m
 
 
+def _moment(phi: Any, m: Any, p: int, q: int) -> Any:
+    t = sp.Dummy("t")
+    return sp.Integral(sp.sin(t) ** (2 * p) / _delta(t, m) ** (2 * q + 1), (t, 0, phi))
+
+
 WRITTEN: dict[str, Callable[..., Any]] = {
     "add": lambda x, y: x + y,
     "subtract": lambda x, y: x - y,
@@ -225,6 +230,7 @@ WRITTEN: dict[str, Callable[..., Any]] = {
     "ellipeinc": lambda phi, m: sp.elliptic_e(phi, m),
     "ellipdinc": lambda phi, m: (sp.elliptic_f(phi, m) - sp.elliptic_e(phi, m)) / m,
     "ellipd3inc": _d3,
+    "ellipmoment": _moment,
     "ellippart": lambda n, phi, m: (sp.elliptic_pi(n, phi, m) - sp.elliptic_f(phi, m)) / n,
     "elliprf": lambda *xs: sp.Function("elliprf")(*xs),  # SymPy has no Carlson forms
     "elliprd": lambda *xs: sp.Function("elliprd")(*xs),

@@ -1,16 +1,19 @@
 """Elliptic integrals of parameter m = k**2, and Carlson's symmetric forms. DLMF 19.2, 19.4, 19.18, 19.25.
 
-The classical derivatives by m are 0/0 at m = 0. The complete integrals have hypergeometric ones instead,
-good at every order; the incomplete ones the integrals D and D3 below, good at first order.
+The classical derivatives by m are 0/0 at m = 0. The complete integrals have hypergeometric ones instead, the
+incomplete ones the moments below, a family that is closed under differentiation: good at every order.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
+from itertools import pairwise
+from typing import Any
 
-from symgrad.graph import Node
+from symgrad.graph import Graph, Node
 from symgrad.ops.arith import mask, where
-from symgrad.ops.compare import greater, not_equal
+from symgrad.ops.compare import equal, greater, less, logical_and, logical_or, not_equal
 from symgrad.ops.declare import elementwise
 from symgrad.ops.elementary import HALF, ceil, cos, scalar, sin, sqrt
 from symgrad.ops.special.hypergeometric import hyp2f1
@@ -85,22 +88,83 @@ def _d3inc(phi: Node, m: Node) -> Node:
 ellipdinc = elementwise(
     "ellipdinc",
     lambda phi, m, y: sin(phi) ** 2 / _delta(phi, m),
-    lambda phi, m, y: (ellipd3inc(phi, m) - y) / (2 * m),
-    domain=(FAR, [(-3.0, -0.3), (0.3, 0.9)]),
+    lambda phi, m, y: ellipmoment(phi, m, p=2, q=1) / 2,
+    domain=(ANGLE, PARAMETER),
     cost=20,
     fallback=_dinc,
-    doc="the integral of sin(t)**2 / sqrt(1 - m sin(t)**2) from 0 to phi: (F - E)/m; by m not at m = 0",
+    doc="the integral of sin(t)**2 / sqrt(1 - m sin(t)**2) from 0 to phi: (F - E)/m",
 )
 ellipd3inc = elementwise(
     "ellipd3inc",
     lambda phi, m, y: sin(phi) ** 2 / _delta(phi, m) ** 3,
-    lambda phi, m, y: (
-        (ellipkinc(phi, m) + (4 * m - 2) * y - sin(phi) * cos(phi) / _delta(phi, m) ** 3) / (2 * m * (1 - m))
-    ),
-    domain=(FAR, [(-3.0, -0.3), (0.3, 0.9)]),
+    lambda phi, m, y: 3 * HALF * ellipmoment(phi, m, p=2, q=2),
+    domain=(ANGLE, PARAMETER),
     cost=20,
     fallback=_d3inc,
-    doc="the integral of sin(t)**2 / (1 - m sin(t)**2)**(3/2) from 0 to phi; by m not at m = 0",
+    doc="the integral of sin(t)**2 / (1 - m sin(t)**2)**(3/2) from 0 to phi",
+)
+
+NEAR = 0.4
+"""Where |m| sin(phi)**2 is below this, moments are integrated numerically; beyond, recurrences lose little."""
+
+
+@cache
+def _nodes() -> list[tuple[float, float]]:
+    """Gauss and Legendre's 20 abscissae and weights on (0, 1): full precision for |m| sin(phi)**2 < NEAR."""
+    from numpy.polynomial.legendre import leggauss
+
+    x, w = leggauss(20)
+    return [(float(a + 1) / 2, float(b) / 2) for a, b in zip(x, w, strict=True)]
+
+
+def _quadrature(phi: Node, m: Node, p: int, q: int) -> Node:
+    """The moment up to phi in [-pi/2, pi/2]. All terms have one sign: nothing cancels."""
+    total: Any = 0
+    for x, w in _nodes():
+        s2 = sin(x * phi) ** 2
+        base = 1 - m * s2
+        total = total + w * s2**p / (base**q * sqrt(base))
+    return phi * total
+
+
+def _recurrence(phi: Node, m: Node, p: int, q: int) -> Node:
+    """The moment from D and D3: up by q (from integrating (sin cos delta**-n)'), then up by p."""
+    s, c, delta = sin(phi), cos(phi), _delta(phi, m)
+    row = [ellipdinc(phi, m), ellipd3inc(phi, m)]
+    a = ellipkinc(phi, m) + m * row[1]  # the integral of delta**-n
+    for j in range(1, q):
+        n = 2 * j + 1
+        row.append((a + (n - 2) * row[j] - s * c / delta**n) / (n * (1 - m)))
+        a = a + m * row[-1]
+    row = row[: q + 1]
+    for _ in range(1, p):  # sin**2 = (1 - delta**2)/m
+        row = [(high - low) / m for low, high in pairwise(row)]
+    return row[-1]
+
+
+def _moment(phi: Node, m: Node, p: int, q: int) -> Node:
+    k, r = _periods(phi)
+    quarter = HALF * scalar(phi, "pi")
+    small = logical_and(less(abs(m) * sin(r) ** 2, NEAR), logical_or(equal(k, 0), less(abs(m), NEAR)))
+    whole = mask(not_equal(k, 0), 2 * k * _quadrature(quarter, m, p, q))
+    return where(small, _quadrature(r, m, p, q) + whole, _recurrence(phi, m, p, q))
+
+
+def _low_moment(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | None:
+    known = {(1, 0): ellipdinc, (1, 1): ellipd3inc}.get(attrs)
+    return None if known is None else g.build(known, args)
+
+
+ellipmoment = elementwise(
+    "ellipmoment",
+    lambda phi, m, y, p, q: sin(phi) ** (2 * p) / _delta(phi, m) ** (2 * q + 1),
+    lambda phi, m, y, p, q: (q + HALF) * ellipmoment(phi, m, p=p + 1, q=q + 1),
+    attrs=("p", "q"),
+    normal=_low_moment,
+    domain=(ANGLE, PARAMETER),
+    cost=60,
+    fallback=_moment,
+    doc="the integral of sin(t)**(2 p) (1 - m sin(t)**2)**(-q - 1/2) from 0 to phi, 1 <= p <= q + 1",
 )
 
 
