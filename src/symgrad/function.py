@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symgrad.graph import Graph, Type
 from symgrad.graph.pause import no_collector
@@ -17,7 +19,9 @@ class Function:
     """A mathematical function: `outputs` of `graph` in terms of its `inputs`.
 
     Made by `sg.function` and by the transforms (`sg.grad`, `sg.jacobian`, ...), which take a Function and
-    return a new one. Call it with one value per input, in order or by name.
+    return a new one. Call it with one value per input, in order or by name: floats come back for scalar
+    outputs, arrays else. Where inputs are scalars, arrays of one common shape may stand for them: a batch,
+    whose axes come first in every result. ArgumentError or DtypeError says what can't be taken.
 
     Attributes:
         name: how it shows itself.
@@ -30,6 +34,8 @@ class Function:
     """
 
     __slots__ = (
+        "__weakref__",
+        "_call",
         "_executor",
         "_notes",
         "_program",
@@ -68,6 +74,7 @@ class Function:
         self._simple = simple  # the graph comes out of `simplify`
         self._program: tuple[Graph, list[int], list[int]] | None = None
         self._executor: Executor | None = None
+        self._call: Any = partial(_evaluate, weakref.ref(self))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,20 +103,26 @@ class Function:
     def executor(self) -> Executor:
         """What runs this function; made at the first call."""
         if self._executor is None:
-            self._executor = Executor(*self.program, self.name)
+            ready = partial(_promote, weakref.ref(self))
+            self._executor = Executor(*self.program, self.tree, self.name, ready)
         return self._executor
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        """The value at these arguments: floats for scalar outputs, arrays else.
+    if TYPE_CHECKING:
 
-        Where inputs are scalars, arrays of one common shape may stand for them: a batch, whose axes come
-        first in every result. Raises ArgumentError or DtypeError for what can't be taken.
+        def __call__(self, *args: Any, **named: Any) -> Any: ...
+
+    def compile(self) -> Function:
+        """Make machine code now, and wait for it; the function itself, to be called.
+
+        Without this, the second call starts to make it in the background. What the native back end has not
+        runs on NumPy; `explain` says why.
         """
-        return _nest(self.tree, self.executor(args, named))
+        self.executor.compile()
+        return self
 
     def map(self, points: Any, out: Any = None) -> Any:
         """The value at each row of `points`, shape (n, number of scalar inputs): results of shape (n, ...)."""
-        return _nest(self.tree, self.executor.map(points, out))
+        return self.executor.map(points, out)
 
     @property
     def pattern(self) -> Csr | None:
@@ -185,18 +198,21 @@ def _show(tree: Tree, types: list[Type]) -> str:
     return "(" + ", ".join(_show(t, types) for t in tree) + ")"
 
 
-def _nest(tree: Tree, leaves: Sequence[Any]) -> Any:
-    """Leaves in the order of the outputs, nested as `tree` says."""
-    if isinstance(tree, int):
-        return leaves[tree]
-    if isinstance(tree, Csr):
-        values = leaves[tree.position]
-        if values.ndim > 1:
-            return values
-        from scipy.sparse import csr_array
+Function.__call__ = Function.__dict__["_call"]  # a slot: the machine code's own built-in is what is called
 
-        return csr_array((values, tree.indices, tree.indptr), shape=tree.shape)
-    return tuple([_nest(t, leaves) for t in tree])
+
+def _evaluate(function: weakref.ref[Function], /, *args: Any, **named: Any) -> Any:
+    """The call before there is machine code."""
+    own = function()
+    assert own is not None  # whoever calls holds it
+    return own.executor(args, named)
+
+
+def _promote(function: weakref.ref[Function], call: Any) -> None:
+    """From here on `call`, a built-in function, takes the calls."""
+    own = function()
+    if own is not None:
+        own._call = call
 
 
 def function(symbols: Any, expression: Any, *, name: str = "f", dtype: str = "float64") -> Function:

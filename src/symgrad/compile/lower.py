@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, INPUT, REGISTER, Graph, Node, Op
+from symgrad.graph.body import Body
 
-MULTIPLY, POWER = REGISTER["multiply"], REGISTER["integer_power"]
+MULTIPLY, POWER, FOLD = REGISTER["multiply"], REGISTER["integer_power"], REGISTER["fold"]
 
 
 def lower(graph: Graph, outputs: Sequence[int], has: Callable[[Op], bool], back_end: str) -> tuple[Graph, list[int]]:
@@ -24,7 +25,8 @@ def lower(graph: Graph, outputs: Sequence[int], has: Callable[[Op], bool], back_
         live = graph.reach(roots)
         missing = {op for op, needed in zip(graph.ops, live, strict=True) if needed and not _settled(op, has)}
         if not missing:
-            return (graph, roots) if POWER not in set(graph.ops) else _powers(graph, roots)
+            used = set(graph.ops)
+            return _finish(graph, roots, has, back_end) if POWER in used or FOLD in used else (graph, roots)
         for op in missing:
             if op.fallback is None:
                 raise UnsupportedError(f"the {back_end} back end has no {op.name!r}, which has no simpler form")
@@ -50,8 +52,10 @@ def _settled(op: Op, has: Callable[[Op], bool]) -> bool:
     return op is CONST or op is INPUT or op is POWER or has(op)
 
 
-def _powers(graph: Graph, roots: list[int]) -> tuple[Graph, list[int]]:
-    """x**n as products: x**5 = (x**2)**2 * x, every square made once for all powers of x."""
+def _finish(
+    graph: Graph, roots: list[int], has: Callable[[Op], bool], back_end: str
+) -> tuple[Graph, list[int]]:
+    """Powers as products, x**5 = (x**2)**2 * x, every square made once for all powers of x; loops' bodies lowered."""
     out = Graph()
     new: dict[int, int] = {}
     for i, needed in enumerate(graph.reach(roots)):
@@ -62,6 +66,12 @@ def _powers(graph: Graph, roots: list[int]) -> tuple[Graph, list[int]]:
             new[i] = out.const(*graph.attrs[i])
         elif op is POWER:
             new[i] = power(out, new[graph.args[i][0]], graph.attrs[i][0])
+        elif op is FOLD:
+            body, take = graph.attrs[i]
+            inner, outputs = lower(body.graph, body.outputs, has, back_end)
+            inputs = [inner.input(*body.graph.attrs[k]) for k in body.inputs]
+            args = tuple([new[a] for a in graph.args[i]])
+            new[i] = out.add(op, args, (Body.of(inner, inputs, outputs), take), graph.types[i])
         else:
             new[i] = out.add(op, tuple([new[a] for a in graph.args[i]]), graph.attrs[i], graph.types[i])
     return out, [new[r] for r in roots]

@@ -24,6 +24,18 @@ class Body:
         graph.into(own, outputs, seen)
         self.graph = own
         self.outputs = tuple(seen[o] for o in outputs)
+        self._freeze()
+
+    @classmethod
+    def of(cls, graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Body:
+        """A body of just this graph, not rebuilt: for graphs that are not in normal form (`compile.lower`)."""
+        body = cls.__new__(cls)
+        body.graph, body.inputs, body.outputs = graph, tuple(inputs), tuple(outputs)
+        body._freeze()
+        return body
+
+    def _freeze(self) -> None:
+        own = self.graph
         attrs = tuple((repr(a[0]), a[1]) if op is CONST else a for op, a in zip(own.ops, own.attrs, strict=True))
         self._key: Any = (tuple(op.name for op in own.ops), tuple(own.args), attrs, self.outputs)
         self._hash = hash(self._key)

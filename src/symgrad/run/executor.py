@@ -1,37 +1,76 @@
-"""Runs a graph on arguments: binds them, checks them, picks the back end."""
+"""Runs a graph on arguments: checks them, and picks what evaluates: the NumPy reference at once, machine code
+as soon as it pays.
+
+The second call of a function, or one large batch, has machine code made: in the background, in two steps for
+long functions (quickly, then well). Until it is there the reference answers. What the native back end has not
+stays with the reference.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from symgrad.compile.numpy import Reference
-from symgrad.errors import ArgumentError
+from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Graph
+from symgrad.graph.tree import Tree
+from symgrad.run import tiers
 from symgrad.run.arguments import as_array, bind
+from symgrad.run.results import Nest, has_sparse, nester
+
+_WAIT = 50_000  # points of a batch that take the reference longer than compiling takes
+_LONG = 300  # operations from which on a quick step comes before the good one
 
 
 class Executor:
-    """The outputs of a graph as a callable of its inputs."""
+    """The outputs of a graph as a callable of its inputs. `ready` is given the built-in function that replaces it."""
 
-    def __init__(self, graph: Graph, inputs: Sequence[int], outputs: Sequence[int], name: str) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        tree: Tree,
+        name: str,
+        ready: Callable[[Any], None],
+    ) -> None:
         self.name = name
+        self._tree = tree
+        self._nest = nester(tree)
+        self.graph, self.inputs, self.outputs = graph, list(inputs), list(outputs)
         self.names = [graph.attrs[i][0] for i in inputs]
         self.types = [graph.types[i] for i in inputs]
         self.out_types = [graph.types[o] for o in outputs]
-        self._scalar = all(not t.shape for t in self.types)
-        self._reference = Reference(graph, inputs, outputs)
+        self.native: Any = None
+        self.refusal = "" if os.environ.get("SYMGRAD_BACKEND") != "numpy" else "SYMGRAD_BACKEND=numpy"
+        self._calls = 0
+        self._ready = ready
+        self._lock = threading.Lock()
 
-    def __call__(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+    @cached_property
+    def reference(self) -> Reference:
+        return Reference(self.graph, self.inputs, self.outputs)
+
+    def __call__(self, args: Sequence[Any], named: dict[str, Any]) -> Any:
+        return self._nest(self.leaves(args, named))
+
+    def leaves(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        """The outputs, one after the other."""
         values = bind(self.name, self.names, args, named)
         arrays = [as_array(self.name, n, v, t) for n, v, t in zip(self.names, values, self.types, strict=True)]
-        return self._run(arrays)
+        return self._evaluate(arrays, None)
 
-    def map(self, points: Any, out: Any = None) -> list[Any]:
+    def map(self, points: Any, out: Any = None) -> Any:
         """One evaluation per row of `points`."""
-        if not self._scalar:
+        if any(t.shape for t in self.types):
             raise ArgumentError(f"{self.name}.map takes functions of scalar inputs only; call it with arrays instead")
         columns = np.asarray(points)
         if columns.ndim != 2 or columns.shape[1] != len(self.names):
@@ -39,25 +78,113 @@ class Executor:
                 f"{self.name}.map needs points of shape (n, {len(self.names)}), one column per input "
                 f"({', '.join(self.names)}); got shape {columns.shape}"
             )
-        results = self._run(
-            [
-                as_array(self.name, n, columns[:, k], t)
-                for k, (n, t) in enumerate(zip(self.names, self.types, strict=True))
-            ]
-        )
-        if out is None:
-            return results
-        if len(results) != 1:
-            raise ArgumentError(f"{self.name}.map: out= needs a function with one output, this one has {len(results)}")
-        out[...] = results[0]
-        return [out]
+        arrays = [
+            as_array(self.name, n, columns[:, k], t)
+            for k, (n, t) in enumerate(zip(self.names, self.types, strict=True))
+        ]
+        return self._nest(self._evaluate(arrays, out, (len(columns),)))
 
-    def _run(self, arrays: list[Any]) -> list[Any]:
-        batch = np.broadcast_shapes(
-            *[a.shape[: a.ndim - len(t.shape)] for a, t in zip(arrays, self.types, strict=True)]
-        )
+    def compile(self) -> str:
+        """Machine code now. Returns why there is none, or an empty text."""
+        with self._lock:
+            if not self.refusal and (self.native is None or self.native.kernel.work == 0):
+                self._build(quick=False)
+        return self.refusal
+
+    def _evaluate(self, arrays: list[Any], out: Any, shape: tuple[int, ...] = ()) -> list[Any]:
+        if arrays:
+            shape = np.broadcast_shapes(
+                *[a.shape[: a.ndim - len(t.shape)] for a, t in zip(arrays, self.types, strict=True)]
+            )
+        if out is not None:
+            self._check(out, shape)
+        points = math.prod(shape)
+        self._calls += 1
+        if points >= _WAIT:
+            self.compile()
+        elif self._calls == 2 or (points > 1 and self._calls < 2):
+            tiers.later(partial(_improve, weakref.ref(self)))
+        native = self.native
+        leaves = None
+        if native is not None and native.kernel.work and points:
+            leaves = native.batch(arrays, shape, out)
+        if leaves is None:
+            leaves = self.reference(arrays)
+            if out is not None:
+                out[...] = leaves[0]
+                leaves = [out]
         results = []
-        for value, type in zip(self._reference(arrays), self.out_types, strict=True):
-            full = np.broadcast_to(value, batch + tuple(type.shape)) if value.shape != batch + type.shape else value
+        for value, type in zip(leaves, self.out_types, strict=True):
+            full = np.broadcast_to(value, shape + value.shape[value.ndim - len(type.shape) :]) if value.ndim else value
+            full = full if full.ndim or not shape else np.broadcast_to(full, shape)
             results.append(full if full.ndim else full[()].item())
         return results
+
+    def _check(self, out: Any, shape: tuple[int, ...]) -> None:
+        if len(self.out_types) != 1:
+            raise ArgumentError(f"{self.name}.map: out= needs a function with one output, this has {len(self.out_types)}")
+        type = self.out_types[0]
+        want = shape + tuple(type.shape)
+        if not isinstance(out, np.ndarray) or out.shape != want or out.dtype != type.dtype or not out.flags.writeable:
+            got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+            raise ArgumentError(f"{self.name}.map: out= must be a writable {type.dtype} array of shape {want}, got {got}")
+
+    def _build(self, quick: bool) -> None:
+        """Make machine code; what the back end has not is remembered."""
+        from symgrad.compile.llvm.kernel import prepare
+        from symgrad.run.native import Native
+
+        try:
+            program = prepare(self.graph, self.inputs, self.outputs)
+            flat = has_sparse(self._tree)
+            tree = tuple(range(len(self.outputs))) if flat else self._tree
+            slow = partial(_flat if flat else _slow, weakref.ref(self))
+            self.native = Native(program, tree, quick, slow, self.name)
+        except UnsupportedError as e:
+            self.refusal = str(e)
+            return
+        call = self.native.call
+        if call is not None:
+            self._ready(_Nested(call, self._nest) if flat else call)
+
+    def improve(self) -> None:
+        """The background's work."""
+        with self._lock:
+            if self.refusal or self.native is not None:
+                return
+            if self.graph.operations(self.outputs) > _LONG:
+                self._build(quick=True)
+            if not self.refusal:
+                self._build(quick=False)
+
+
+def _improve(executor: weakref.ref[Executor]) -> None:
+    own = executor()
+    if own is None:
+        return
+    try:
+        own.improve()
+    except Exception as e:  # the reference goes on; `Function.explain` tells
+        own.refusal = f"compiling failed: {type(e).__name__}: {e}"
+
+
+def _slow(executor: weakref.ref[Executor], *args: Any, **named: Any) -> Any:
+    own = executor()
+    assert own is not None  # whoever calls holds it
+    return own(args, named)
+
+
+def _flat(executor: weakref.ref[Executor], *args: Any, **named: Any) -> Any:
+    own = executor()
+    assert own is not None
+    return tuple(own.leaves(args, named))
+
+
+class _Nested:
+    """Machine code whose results include sparse matrices: the code gives their values."""
+
+    def __init__(self, call: Any, nest: Nest) -> None:
+        self.call, self.nest = call, nest
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self.nest(self.call(*args, **named))

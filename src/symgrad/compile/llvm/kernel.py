@@ -27,7 +27,7 @@ from symgrad.compile.lower import lower
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, INPUT, Graph, Type
 
-CHUNK = 2500
+CHUNK = 500
 ON_STACK = 65536  # bytes of workspace that a call for one point takes from the stack
 
 
@@ -155,11 +155,11 @@ def _scalars_read(g: Graph, i: int) -> list[int]:
     return out
 
 
-def kernel(program: Program, width: int, fused: bool) -> Kernel:
+def kernel(program: Program, width: int, fused: bool, with_batch: bool = True) -> Kernel:
     """The module of `program`. width: lanes of the target's vectors; fused: whether it has a multiply-add."""
     layout = Layout(program)
     module = Module(program.dtype, fused)
-    if not program.vectorises:
+    if not program.vectorises or not with_batch:
         width = 1
     parts = _parts(layout, module, 1, "one")
     if width > 1:
@@ -168,9 +168,13 @@ def kernel(program: Program, width: int, fused: bool) -> Kernel:
     declared = {line[line.index("@") : line.index("(")]: line for line in module.declarations if "(" in line}
     declared |= {line.split(" ")[0]: line for line in module.declarations if "(" not in line}
     declared |= {"@malloc": "declare ptr @malloc(i64)", "@free": "declare void @free(ptr)"}
-    driver = batch(layout, width, "one" if width == 1 else "vector")
-    text = "\n".join([*(declared | maths).values(), *parts, _one(layout), driver.text]) + "\n"
-    return Kernel(text, width, driver.work, tuple(layout.offsets), layout.size)
+    texts = [*(declared | maths).values(), *parts, _one(layout)]
+    work = 0
+    if with_batch:
+        driver = batch(layout, width, "one" if width == 1 else "vector")
+        texts.append(driver.text)
+        work = driver.work
+    return Kernel("\n".join(texts) + "\n", width, work, tuple(layout.offsets), layout.size)
 
 
 def _parts(layout: Layout, module: Module, width: int, prefix: str) -> list[str]:
