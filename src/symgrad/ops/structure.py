@@ -14,7 +14,7 @@ Shape = tuple[int, ...]
 def _stack_type(types: list[Type], shape: Shape) -> Type:
     if math.prod(shape) != len(types) or any(t.shape for t in types):
         raise TypeError(f"stack: {len(types)} scalars do not fill shape {shape}")
-    return Type(promote([t.dtype for t in types]), shape)
+    return Type(promote([t.dtype for t in types] or ["float64"]), shape)
 
 
 def _element_type(types: list[Type], index: tuple[int, ...]) -> Type:

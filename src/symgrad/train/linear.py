@@ -1,4 +1,4 @@
-"""Linear algebra of a least-squares end: the covariance, and which parameters the data do not determine."""
+"""Linear algebra at a fit's end: the inverse information, and which parameters the data do not determine."""
 
 from __future__ import annotations
 
@@ -6,33 +6,50 @@ from typing import Any
 
 import numpy as np
 
+EPS = np.finfo(float).eps
+TAKES_PART = 1e-3
+"""A parameter takes part in an undetermined direction if its share of it is more than this."""
+
 
 class Information:
-    """(J^T J)^-1 of a Jacobian, through the singular values of J with columns of length one.
+    """The inverse of A^T A, through the singular values of A with columns of length one.
 
     Attributes:
-        inverse: shape (p, p); rows and columns of undetermined parameters are inf on the diagonal, nan off it.
-        undetermined: positions of parameters that can move without changing any residual.
-        condition: of the Jacobian with columns of length one.
+        inverse: shape (p, p); an undetermined parameter has inf on the diagonal and nan beside it.
+        undetermined: positions of parameters that can move without changing anything.
+        condition: of A with columns of length one.
     """
 
-    def __init__(self, jacobian: Any) -> None:
-        n, p = jacobian.shape
-        length = np.linalg.norm(jacobian, axis=0)
-        scaled = jacobian / np.where(length > 0, length, 1.0)
-        _, s, vt = np.linalg.svd(scaled, full_matrices=False)
-        s = np.concatenate([s, np.zeros(p - len(s))]) if len(s) < p else s
-        floor = max(n, p) * np.finfo(float).eps * (s[0])
+    def __init__(self, a: Any) -> None:
+        n, p = a.shape
+        length = np.linalg.norm(a, axis=0)
+        unit = 1 / np.where(length > 0, length, 1.0)
+        _, s, vt = np.linalg.svd(a * unit, full_matrices=False)
+        self._finish(s, vt, unit, max(n, p) * EPS * s[0], length == 0)
+
+    def _finish(self, s: Any, vt: Any, unit: Any, floor: float, absent: Any) -> None:
         self.condition = float(s[0] / s[-1]) if s[-1] > 0 else float("inf")
-        null = [k for k in range(len(vt)) if s[k] <= floor]
-        loose = {int(j) for k in null for j in np.flatnonzero(np.abs(vt[k]) > 1e-3)}
-        self.undetermined = tuple(sorted(loose | {int(j) for j in np.flatnonzero(length == 0)}))
-        kept = [k for k in range(len(vt)) if k not in null]
-        half = (vt[kept] / s[kept, None]) / np.where(length > 0, length, 1.0)
+        null = s <= floor
+        loose = np.any(np.abs(vt[null]) > TAKES_PART, axis=0) | absent
+        self.undetermined = tuple(int(k) for k in np.flatnonzero(loose))
+        half = (vt[~null] / s[~null, None]) * unit
         self.inverse = half.T @ half
-        for j in self.undetermined:
-            self.inverse[j, :] = self.inverse[:, j] = np.nan
-            self.inverse[j, j] = np.inf
+        for k in self.undetermined:
+            self.inverse[k, :] = self.inverse[:, k] = np.nan
+            self.inverse[k, k] = np.inf
+
+
+def curvature_information(hessian: Any) -> Information:
+    """The same of a Hessian in place of A^T A; directions that do not curve upwards are undetermined."""
+    diagonal = np.diag(hessian)
+    unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    w, v = np.linalg.eigh(hessian * np.outer(unit, unit))
+    w, v = w[::-1], v[:, ::-1]
+    out = Information.__new__(Information)
+    floor = len(w) * EPS * max(w[0], 1.0)
+    out._finish(np.sqrt(np.maximum(w, 0.0)), v.T, unit, float(np.sqrt(floor)), diagonal <= 0)
+    return out
+
 
 def definite(matrix: Any) -> Any:
     """The inverse of a symmetric positive definite matrix of any scaling; None if it is not definite."""
@@ -41,6 +58,6 @@ def definite(matrix: Any) -> Any:
         return None
     unit = 1 / np.sqrt(diagonal)
     w, v = np.linalg.eigh(matrix * np.outer(unit, unit))
-    if w[0] <= len(w) * np.finfo(float).eps * w[-1]:
+    if w[0] <= len(w) * EPS * w[-1]:
         return None
     return (v / w) @ v.T * np.outer(unit, unit)

@@ -12,7 +12,8 @@ import sympy as sp
 
 from symgrad.errors import ArgumentError, DtypeError, UnsupportedError
 from symgrad.function import Function, function
-from symgrad.train.data import Table, named
+from symgrad.train.data import Table, column, named
+from symgrad.train.progress import Progress
 from symgrad.transforms import grad, hessian, jacobian
 
 WEIGHT = "_weight"
@@ -26,10 +27,12 @@ class Rows:
     def __init__(self, formula: Any, params: Sequence[Any], columns: Sequence[Any], table: Table, name: str) -> None:
         self.params = tuple(str(p) for p in params)
         self.names = tuple(str(c) for c in columns)
+        self.name = name
         self.function = function([*params, *columns], formula, name=name)
         self.rows = table.rows
         self.columns = [table[n] for n in self.names]
         self.evaluations = 0
+        self.progress: Progress | None = None
 
     @cached_property
     def first(self) -> Function:
@@ -44,7 +47,10 @@ class Rows:
     def values(self, at: Any) -> Any:
         """The formula at every row, shape (rows,)."""
         self.evaluations += 1
-        return self._full(self.function(*map(float, at), *self.columns), ())
+        out = self._full(self.function(*map(float, at), *self.columns), ())
+        if self.progress is not None:
+            self.progress.tick(lambda: float(np.linalg.norm(out)))
+        return out
 
     def jacobian(self, at: Any) -> Any:
         """Its derivatives by the parameters, shape (rows, p)."""
@@ -102,33 +108,36 @@ class Model:
         kind: "least squares" for an equation, "likelihood" for the negative log-likelihood of one row.
         params: names of the parameters, in the order of `start`.
         start: where they begin, shape (p,).
-        rows: residuals (weighted), or negative log-likelihoods, by row.
+        rows: residuals, or negative log-likelihoods, by row; weighted.
+        raw: the same without weights.
         predicted: the right side of the equation by row, None for a likelihood.
     """
 
-    def __init__(self, formula: Any, data: Any, start: Any, weight: Any = None) -> None:
+    def __init__(
+        self, formula: Any, data: Any, start: Any, sigma: Any = None, weights: Any = None
+    ) -> None:
+        self._asked = (formula, data, start, sigma, weights)
         left, right = sides(formula)
         self.kind = "likelihood" if left is None else "least squares"
         self.left, self.right = left, right
         begin = starts(start)
         given = named(data)
-        symbols = {s.name: s for s in right.free_symbols | (set() if left is None else left.free_symbols)}
+        symbols = _symbols(right, left)
         _check_names(symbols, begin, given)
         self.params = tuple(begin)
         self.start = np.array([begin[n] for n in self.params])
         self.columns = tuple(sorted(n for n in symbols if n not in begin))
         self.table = Table(given, self.columns)
         self.symbols = symbols
+        p, used = [symbols[n] for n in self.params], [symbols[n] for n in self.columns]
         target = right if left is None else left - right
-        used = list(self.columns)
-        if weight is not None:
-            self.table.columns[WEIGHT] = weight
-            used.append(WEIGHT)
-            symbols = symbols | {WEIGHT: sp.Symbol(WEIGHT)}
-            target = target * symbols[WEIGHT]
-        self.weight = weight
-        p = [symbols[n] for n in self.params]
-        self.rows = Rows(target, p, [symbols[n] for n in used], self.table, "row" if left is None else "residual")
+        self.raw = self.rows = Rows(target, p, used, self.table, "nll" if left is None else "residual")
+        if sigma is not None or weights is not None:
+            self.table.columns[WEIGHT] = _weight(given, self.table.rows, sigma, weights)
+            w = sp.Symbol(WEIGHT)
+            weighted = target * w if left is not None else target * w**2
+            self.rows = Rows(weighted, p, [*used, w], self.table, self.raw.name)
+        self.predicted: Rows | None
         if left is None:
             self.predicted = None
         else:
@@ -149,6 +158,32 @@ class Model:
         names = [n for n in self.columns if self.symbols[n] in self.left.free_symbols]
         f = function([self.symbols[n] for n in names], self.left)
         return np.array(np.broadcast_to(f(*[self.table[n] for n in names]), (self.table.rows,)))
+
+    def without(self, held: Mapping[str, float], at: Any) -> Model:
+        """The model with some parameters held as constants, the others starting from `at`."""
+        formula, data, _, sigma, weights = self._asked
+        begin = dict(zip((n for n in self.params if n not in held), at, strict=True))
+        part = Model(formula, named(data) | dict(held), begin, sigma, weights)
+        part.rows.progress = self.rows.progress
+        return part
+
+    def check_start(self) -> None:
+        """Raise ArgumentError, with the row, where the model or a derivative is not finite at the start."""
+        with np.errstate(all="ignore"):
+            values, slopes = self.rows.values(self.start), self.rows.jacobian(self.start)
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            what, value = "the model", values[bad[0]]
+        else:
+            bad, which = np.nonzero(~np.isfinite(slopes))
+            if not bad.size:
+                return
+            what, value = f"the derivative by {self.params[which[0]]}", slopes[bad[0], which[0]]
+        row = int(bad[0])
+        point = ", ".join(f"{n}={self.table[n][row]:g}" for n in self.columns)
+        raise ArgumentError(
+            f"{what} is {value} at the start, in row {row} (counted from 0: {point}); start from other values"
+        )
 
     def predict(self, at: Any, data: Any) -> Any:
         """The right side at new data, shape (rows,)."""
@@ -196,6 +231,40 @@ def starts(start: Any) -> dict[str, float]:
             raise ArgumentError(f"start[{str(key)!r}] must be finite, got {number}")
         out[str(key)] = number
     return out
+
+
+def _symbols(right: Any, left: Any) -> dict[str, Any]:
+    """The free symbols by name."""
+    out: dict[str, Any] = {}
+    for symbol in right.free_symbols | (set() if left is None else left.free_symbols):
+        other = out.setdefault(str(symbol), symbol)
+        if other != symbol:
+            raise ArgumentError(
+                f"the model holds two different symbols named {str(symbol)!r} (their assumptions differ); use one"
+            )
+    return out
+
+
+def _weight(given: dict[str, Any], rows: int, sigma: Any, weights: Any) -> Any:
+    """What residuals are multiplied by: 1/sigma, or the square root of the weights."""
+    if sigma is not None and weights is not None:
+        raise ArgumentError("give sigma or weights, not both: weights are 1/sigma**2")
+    name, values = ("sigma", sigma) if sigma is not None else ("weights", weights)
+    if isinstance(values, (str, sp.Symbol)):
+        if str(values) not in given:
+            raise ArgumentError(f"{name}={str(values)!r} is not a data column ({', '.join(map(repr, given))})")
+        name, values = str(values), given[str(values)]
+    array = column(name, values)
+    if array.ndim and len(array) != rows:
+        raise ArgumentError(f"{name} has {len(array)} entries for {rows} rows of data")
+    bad = np.flatnonzero(array <= 0 if sigma is not None else array < 0)
+    if bad.size:
+        value = array[bad[0]] if array.ndim else array
+        least = "positive" if sigma is not None else "at least 0"
+        raise ArgumentError(f"{name} must be {least}; it is {value} in row {bad[0]}")
+    if not np.any(array):
+        raise ArgumentError("all weights are 0")
+    return np.array(np.broadcast_to(1 / array if sigma is not None else np.sqrt(array), (rows,)))
 
 
 def _check_names(symbols: dict[str, Any], start: dict[str, float], given: dict[str, Any]) -> None:

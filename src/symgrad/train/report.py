@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def rows(result: FitResult) -> list[tuple[str, str, str, str]]:
     out = []
     for name, value in result.params.items():
         error = result.stderr[name]
-        relative = f"{100 * error / abs(value):.2g}%" if value else ""
+        relative = f"{100 * error / abs(value):.2g}%" if value and math.isfinite(error) else ""
         out.append((name, f"{value:.11g}", f"{error:.11g}", relative))
     return out
 

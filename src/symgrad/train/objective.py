@@ -1,0 +1,115 @@
+"""What is minimized: a sum over rows, with exact gradient and Hessian, and what its curvature says of the errors."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from symgrad.train.linear import Information, curvature_information
+from symgrad.train.model import Model, Rows
+
+
+class Objective(Protocol):
+    """A function of the parameters to minimize."""
+
+    rows: Rows
+
+    def value(self, at: Any) -> float: ...
+    def gradient(self, at: Any) -> Any: ...
+    def hessian(self, at: Any) -> Any: ...
+    def lengths(self, at: Any) -> Any:
+        """Per parameter, the inverse of a natural step."""
+        ...
+
+    def size(self, at: Any) -> float:
+        """A natural unit of the square root of the value."""
+        ...
+
+    def grain(self, at: Any) -> float:
+        """Changes of the value below this are rounding."""
+        ...
+
+    def information(self, at: Any) -> Information:
+        """The inverse of the Fisher information, before any scaling, and what it leaves undetermined."""
+        ...
+
+    def errors(self, at: Any) -> Any:
+        """Standard errors as they stand at `at`."""
+        ...
+
+
+class Squares:
+    """Half the sum of squared residuals."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def value(self, at: Any) -> float:
+        if not np.all(np.isfinite(at)):
+            return float("inf")
+        r = self.rows.values(at)
+        c = 0.5 * float(np.sum(r * r))
+        return c if np.isfinite(c) else float("inf")
+
+    def gradient(self, at: Any) -> Any:
+        return self.rows.jacobian(at).T @ self.rows.values(at)
+
+    def hessian(self, at: Any) -> Any:
+        j = self.rows.jacobian(at)
+        return j.T @ j + self.rows.curvature(at, self.rows.values(at))
+
+    def lengths(self, at: Any) -> Any:
+        return np.linalg.norm(self.rows.jacobian(at), axis=0)
+
+    def size(self, at: Any) -> float:
+        return float(np.sqrt(2 * self.value(at))) or 1.0
+
+    def grain(self, at: Any) -> float:
+        return 1e-12 * self.value(at)
+
+    def information(self, at: Any) -> Information:
+        return Information(self.rows.jacobian(at))
+
+    def errors(self, at: Any) -> Any:
+        free = max(self.rows.rows - len(at), 1)
+        return np.sqrt(np.diag(self.information(at).inverse) * 2 * self.value(at) / free)
+
+
+class Likelihood:
+    """A negative log-likelihood, the sum of its rows."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def value(self, at: Any) -> float:
+        if not np.all(np.isfinite(at)):
+            return float("inf")
+        c = float(np.sum(self.rows.values(at)))
+        return c if np.isfinite(c) else float("inf")
+
+    def gradient(self, at: Any) -> Any:
+        return np.sum(self.rows.jacobian(at), axis=0)
+
+    def hessian(self, at: Any) -> Any:
+        return self.rows.curvature(at, np.ones(self.rows.rows))
+
+    def lengths(self, at: Any) -> Any:
+        return np.sqrt(np.abs(np.diag(self.hessian(at))))
+
+    def size(self, at: Any) -> float:
+        return 1.0
+
+    def grain(self, at: Any) -> float:
+        return 1e-12 * float(np.sum(np.abs(self.rows.values(at))))
+
+    def information(self, at: Any) -> Information:
+        return curvature_information(self.hessian(at))
+
+    def errors(self, at: Any) -> Any:
+        return np.sqrt(np.diag(self.information(at).inverse))
+
+
+def objective_of(model: Model) -> Squares | Likelihood:
+    """What a fit of this model minimizes."""
+    return Squares(model.rows) if model.kind == "least squares" else Likelihood(model.rows)
