@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
-from symgrad.define.loops import free
-from symgrad.define.sympy import Import
-from symgrad.errors import ArgumentError
+import symgrad.define.special  # noqa: F401  its readers enter themselves
+from symgrad.define.loops import free, unknown_derivative
+from symgrad.define.sympy import Import, brief
+from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import REGISTER, Graph, Type
 
 
@@ -45,6 +47,7 @@ def from_sympy(symbols: Any, expression: Any, dtype: str = "float64") -> Definit
         _enter(g, known, names, s, dtype, ranks)
     left_out = sorted(free(entries, set(given)), key=str)
     for s in left_out:
+        _independent(s, given)
         _enter(g, known, names, s, dtype, ranks)
     inputs = list(known.values())
     roots = Import(g, dtype, known).read(entries)
@@ -75,9 +78,23 @@ def _block(part: Any) -> tuple[list[Any], tuple[int, ...] | None]:
     if isinstance(part, (sp.NDimArray, sp.Array)):
         return list(sp.flatten(part.tolist())), part.shape
     if isinstance(part, list):
-        entries = [sp.sympify(e, strict=True) for e in part]
-        return entries, (len(entries),)
-    return [sp.sympify(part, strict=True)], None
+        if part and isinstance(part[0], (list, tuple)):
+            blocks = [_block(list(row)) for row in part]
+            if any(shape != blocks[0][1] for _, shape in blocks):
+                raise ArgumentError(f"the rows of a nested list differ in length: {[len(row) for row in part]}")
+            return [e for row, _ in blocks for e in row], (len(part), *(blocks[0][1] or ()))
+        return [_scalar(e) for e in part], (len(part),)
+    return [_scalar(part)], None
+
+
+def _scalar(part: Any) -> Any:
+    try:
+        e = sp.sympify(part, strict=True)
+    except sp.SympifyError:
+        e = None
+    if not isinstance(e, sp.Basic) or isinstance(e, sp.Tuple):
+        raise ArgumentError(f"{part!r:.80} ({type(part).__name__}) is no SymPy expression")
+    return e
 
 
 def _enter(g: Graph, known: dict[Any, int], names: dict[str, Any], symbol: Any, dtype: str, ranks: Any) -> None:
@@ -92,6 +109,17 @@ def _enter(g: Graph, known: dict[Any, int], names: dict[str, Any], symbol: Any, 
         given = symbol.shape or (None,) * ranks.get(symbol, 1)
         shape = tuple(int(n) if n is not None and n.is_Integer else None for n in given)
     known[symbol] = g.input(name, Type(dtype, shape))
+
+
+def _independent(s: Any, given: list[Any]) -> None:
+    """An unknown function f(x) may be left out (a parameter) only where x is no argument itself."""
+    if isinstance(s, AppliedUndef) or unknown_derivative(s):
+        by = [x for x in given if x in s.free_symbols]
+        if by:
+            raise UnsupportedError(
+                f"{brief(s)} is an unknown function of the argument {by[0]}; list it among the symbols "
+                f"(it is then a variable of its own), or put its formula in its place"
+            )
 
 
 def _ranks(roots: Sequence[Any]) -> dict[Any, int]:

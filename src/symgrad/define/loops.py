@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symgrad.define.sympy import OWN_WALK, Import, brief, reads
 from symgrad.errors import UnsupportedError
@@ -91,6 +92,11 @@ def _loop(imp: Import, function: Any, limits: list[Any], combine: str, first: in
     return fold_of(g, Body(body, inputs, [out]), 0, lo, hi, [g.const(first, imp.dtype)], captured)
 
 
+def unknown_derivative(e: Any) -> bool:
+    """Whether `e` is the derivative of an unknown function, as Derivative(q(t), t): a variable."""
+    return isinstance(e, sp.Derivative) and isinstance(e.expr, AppliedUndef)
+
+
 def free(roots: list[Any], bound: set[Any]) -> set[Any]:
     """Symbols, applied functions and arrays that occur in `roots`, less those in `bound` and loop indices."""
     found: set[Any] = set()
@@ -114,7 +120,7 @@ def free(roots: list[Any], bound: set[Any]) -> set[Any]:
             if e.base not in inside:
                 found.add(e.base)
             stack.extend((k, inside) for k in e.indices)
-        elif e.is_Symbol or isinstance(e, (sp.core.function.AppliedUndef, sp.Derivative, sp.MatrixSymbol)):
+        elif e.is_Symbol or isinstance(e, (AppliedUndef, sp.MatrixSymbol)) or unknown_derivative(e):
             found.add(e)
         else:
             stack.extend((a, inside) for a in e.args)

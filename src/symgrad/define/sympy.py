@@ -10,9 +10,9 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
-from symgrad.dialects.sympy import FOLDED, NAMED, SAME
+from symgrad.dialects.sympy import FOLDED, NAMED, READ, REFUSED, SAME
 from symgrad.errors import UnsupportedError
-from symgrad.graph import REGISTER, Graph
+from symgrad.graph import REGISTER, Graph, Node
 
 Reader = Callable[["Import", Any, list[int]], int]
 READERS: dict[type, Reader] = {}
@@ -62,35 +62,53 @@ class Import:
                         done[id(e)] = known[e]
                         keep.append(stack.pop())
                         continue
+                how = _HOW.get(cls) or find_reader(e, cls, stack)  # refused before its parts are
                 args = operands(e, cls)
                 missing = [a for a in args if id(a) not in done]
                 if missing:
                     stack.extend(missing)
                     continue
-                done[id(e)] = self._one(e, cls, [done[id(a)] for a in args])
+                done[id(e)] = how(self, e, [done[id(a)] for a in args])
                 keep.append(stack.pop())
         self._keep = keep
         return [done[id(r)] for r in roots]
 
-    def _one(self, e: Any, cls: type, args: list[int]) -> int:
-        g = self.graph
-        name = SAME.get(cls)
-        if name is not None and len(args) == REGISTER[name].arity:
-            return g.build(REGISTER[name], tuple(args))
-        name = FOLDED.get(cls)
-        if name is not None:
-            return fold(g, name, args)
-        reader = READERS.get(cls)
-        if reader is None:
-            reader = next((READERS[c] for c in cls.__mro__ if c in READERS), None)
-        if reader is None:
-            if e in NAMED:
-                return g.const(NAMED[e], self.dtype)
-            raise UnsupportedError(
-                f"{cls.__name__} has no numerical meaning here, in the sub-expression {brief(e)}; "
-                "rewrite it with supported functions before calling sg.function"
-            )
-        return reader(self, e, args)
+    def inner(self, roots: Iterable[Any]) -> list[int]:
+        """As `read`, for a reader that walks its arguments itself, with the same knowledge."""
+        return Import(self.graph, self.dtype, self.known, self.integers).read(roots)
+
+
+_HOW: dict[type, Reader] = {}
+
+
+def find_reader(e: Any, cls: type, stack: list[Any]) -> Reader:
+    """How expressions of this class are read; found once.
+
+    Raises UnsupportedError, naming `e`, and where `e` is but a constant, what it stands in (on `stack`).
+    """
+    how: Reader | None = None
+    kin = next((c for c in cls.__mro__ if c in READERS or c in READ or c in REFUSED or c in FOLDED or c in SAME), None)
+    if kin in READERS:
+        how = READERS[kin]
+    elif kin in SAME:
+        op = REGISTER[SAME[kin]]
+        how = lambda imp, e, args: imp.graph.build(op, tuple(args))  # noqa: E731
+    elif kin in FOLDED:
+        name = FOLDED[kin]
+        how = lambda imp, e, args: fold(imp.graph, name, args)  # noqa: E731
+    elif kin in READ:
+        formula = READ[kin]
+        how = lambda imp, e, args: formula(*(Node(imp.graph, a) for a in args)).id  # noqa: E731
+    elif e in NAMED:
+        how = lambda imp, e, args: imp.graph.const(NAMED[e], imp.dtype)  # noqa: E731
+    if how is None:
+        hint = REFUSED[kin] if kin is not None else "rewrite it with supported functions before calling sg.function"
+        place = e if e.args else next((p for p in reversed(stack[:-1]) if e in p.args), e)
+        raise UnsupportedError(
+            f"{cls.__name__} has no numerical meaning here, in the sub-expression {brief(place)}; {hint}"
+        )
+    _HOW[cls] = how
+    return how
 
 
 _VARIABLES: set[type] = {sp.Derivative, sp.Indexed, sp.MatrixSymbol}
