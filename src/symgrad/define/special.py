@@ -168,9 +168,12 @@ def _contains(imp: Import, e: Any, args: list[int]) -> int:
     return imp.inner([condition])[0]
 
 
+OWN_WALK.add(sp.Equivalent)  # its arguments are a set
+
+
 @reads(sp.Equivalent)
 def _equivalent(imp: Import, e: Any, args: list[int]) -> int:
-    first, *rest = nodes(imp, args)
+    first, *rest = nodes(imp, imp.inner(sorted(e.args, key=str)))
     out = scalar(first, True)
     for p in rest:
         out = compare.logical_and(out, compare.logical_not(compare.logical_xor(first, p)))
