@@ -57,11 +57,10 @@ class Import:
                     stack.pop()
                     continue
                 cls = e.__class__
-                if e.is_Symbol or cls in _VARIABLES or isinstance(e, AppliedUndef):
-                    if e in known:
-                        done[id(e)] = known[e]
-                        keep.append(stack.pop())
-                        continue
+                if (e.is_Symbol or cls in _VARIABLES or isinstance(e, AppliedUndef)) and e in known:
+                    done[id(e)] = known[e]
+                    keep.append(stack.pop())
+                    continue
                 how = _HOW.get(cls) or find_reader(e, cls, stack)  # refused before its parts are
                 args = operands(e, cls)
                 missing = [a for a in args if id(a) not in done]
