@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symgrad.errors import FormulaError
 from symgrad.graph import Graph, Type
 from symgrad.graph.pause import no_collector
-from symgrad.graph.tree import Csr, Tree
+from symgrad.graph.plain import from_plain, to_plain
+from symgrad.graph.tree import Csr, Tree, from_plain_tree, to_plain_tree
 from symgrad.run.executor import Executor
 from symgrad.simplify import program, share_pairs, simplify
 
@@ -131,7 +133,7 @@ class Function:
 
     def explain(self) -> str:
         """What was chosen to derive and to run this function, and why."""
-        return "\n".join([repr(self), *self._notes])
+        return "\n".join([repr(self), *self._notes, self.executor.explain()])
 
     def sympy(self) -> Any:
         """The result as SymPy expressions in the symbols the function was defined with."""
@@ -172,6 +174,14 @@ class Function:
         graph, _, outputs = self.program
         return graph.operations(outputs)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as plain data: unpickling checks it and rebuilds the graph, and runs nothing that it says."""
+        from symgrad.define.symbols import to_plain as symbol_to_plain
+
+        symbols = {name: symbol_to_plain(s) for name, s in self.symbols.items()}
+        about = (self.name, to_plain_tree(self.tree), self.parameters, symbols, self._notes, self._simple)
+        return _rebuild, (to_plain(self.graph, self.inputs, self.outputs), about)
+
     def __repr__(self) -> str:
         def sized(i: int) -> str:
             name, type = self.graph.attrs[i][0], self.graph.types[i]
@@ -199,6 +209,32 @@ def _show(tree: Tree, types: list[Type]) -> str:
 
 
 Function.__call__ = Function.__dict__["_call"]  # a slot: the machine code's own built-in is what is called
+
+
+def _rebuild(nodes: Any, about: Any) -> Function:
+    """What unpickling calls. Raises FormulaError for anything that `Function.__reduce__` does not write."""
+    from symgrad.define.symbols import from_plain as symbol_from_plain
+
+    graph, inputs, outputs = from_plain(nodes)
+    try:
+        name, tree, parameters, symbols, notes, simple = about
+        texts = [name, *parameters, *symbols, *notes]
+    except (TypeError, ValueError):
+        raise FormulaError("not a Function: what it says about itself is not complete") from None
+    if not all(isinstance(t, str) for t in texts):
+        raise FormulaError("not a Function: a name is no text")
+    found = {n: symbol_from_plain(s) for n, s in symbols.items() if s is not None}
+    return Function(
+        graph,
+        inputs,
+        outputs,
+        name=name,
+        tree=from_plain_tree(tree, len(outputs)),
+        parameters=parameters,
+        symbols=found,
+        notes=notes,
+        simple=bool(simple),
+    )
 
 
 def _evaluate(function: weakref.ref[Function], /, *args: Any, **named: Any) -> Any:

@@ -26,9 +26,7 @@ EXPRESSIONS = [
 
 def build(tmp_path, f, dtype=np.float64):
     source, header = f.c(tmp_path / "model")
-    library = (
-        tmp_path / f"model{len(list(tmp_path.glob('*.so')))}.so"
-    )  # a loaded library is known by its path
+    library = tmp_path / f"model{len(list(tmp_path.glob('*.so')))}.so"  # a loaded library is known by its path
     flags = ["-std=c99", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable"]
     subprocess.run([CC, *flags, "-shared", "-fPIC", source, "-lm", "-o", library], check=True)
     call = ctypes.CDLL(str(library)).model

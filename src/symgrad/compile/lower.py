@@ -52,9 +52,7 @@ def _settled(op: Op, has: Callable[[Op], bool]) -> bool:
     return op is CONST or op is INPUT or op is POWER or has(op)
 
 
-def _finish(
-    graph: Graph, roots: list[int], has: Callable[[Op], bool], back_end: str
-) -> tuple[Graph, list[int]]:
+def _finish(graph: Graph, roots: list[int], has: Callable[[Op], bool], back_end: str) -> tuple[Graph, list[int]]:
     """Powers as products, x**5 = (x**2)**2 * x, every square made once for all powers of x; loops' bodies lowered."""
     out = Graph()
     new: dict[int, int] = {}

@@ -113,4 +113,3 @@ def _constant(c: Any, value: Any) -> Any:
     if isinstance(value, Fraction):
         return c.mpf(value.numerator) / value.denominator
     return c.mpf(repr(value) if isinstance(value, float) else value)
-

@@ -44,6 +44,7 @@ class Loop(NamedTuple):
     take: int = 0
     after: tuple[float, ...] = ()
     from_zero: bool = False
+    reflects: int | None = None
 
 
 LOOPS: dict[str, Loop] = {
@@ -59,9 +60,9 @@ LOOPS: dict[str, Loop] = {
     "chi": Loop("shichi", "d->dd", 1, from_zero=True),
     "zeta": Loop("zeta", "dd->d"),
     "riemann_zeta": Loop("riemann_zeta", "d->d"),
-    "spherical_jn": Loop("spherical_jn", "ld->d"),
-    "spherical_yn": Loop("spherical_yn", "ld->d"),
-    "spherical_in": Loop("spherical_in", "ld->d"),
+    "spherical_jn": Loop("spherical_jn", "ld->d", reflects=0),
+    "spherical_yn": Loop("spherical_yn", "ld->d", reflects=1),
+    "spherical_in": Loop("spherical_in", "ld->d", reflects=0),
     "lambertw": Loop("lambertw", "Dld->D", after=(1e-8,)),
 }
 

@@ -16,9 +16,8 @@ _MISSING = object()
 
 def bind(function: str, names: Sequence[str], args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
     """One value per name, from positional and named arguments."""
-    if not named:
-        if len(args) == len(names):
-            return list(args)
+    if not named and len(args) == len(names):
+        return list(args)
     if len(args) > len(names):
         raise ArgumentError(f"{function} takes {len(names)} arguments ({_list(names)}), got {len(args)}")
     values = list(args) + [_MISSING] * (len(names) - len(args))

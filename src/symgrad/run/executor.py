@@ -91,10 +91,22 @@ class Executor:
                 self._build(quick=False)
         return self.refusal
 
+    def explain(self) -> str:
+        """What evaluates at this moment, and why."""
+        if self.refusal:
+            return f"runs on NumPy: {self.refusal}"
+        native = self.native
+        if native is None:
+            return "runs on NumPy until it is compiled: by f.compile(), or in the background from the second call on"
+        how = "from the cache" if native.from_cache else "compiled here"
+        points = native.kernel.width
+        batch = f"batches {points} points at a time" if points > 1 else "batches point by point"
+        return f"runs as native code ({native.program.dtype}, {native.code.size / 1000:.0f} kB, {how}; {batch})"
+
     def _evaluate(self, arrays: list[Any], out: Any, shape: tuple[int, ...] = ()) -> list[Any]:
         if arrays:
-            shape = np.broadcast_shapes(
-                *[a.shape[: a.ndim - len(t.shape)] for a, t in zip(arrays, self.types, strict=True)]
+            shape = self._batch_shape(
+                [a.shape[: a.ndim - len(t.shape)] for a, t in zip(arrays, self.types, strict=True)]
             )
         if out is not None:
             self._check(out, shape)
@@ -115,19 +127,30 @@ class Executor:
                 leaves = [out]
         results = []
         for value, type in zip(leaves, self.out_types, strict=True):
-            full = np.broadcast_to(value, shape + value.shape[value.ndim - len(type.shape) :]) if value.ndim else value
-            full = full if full.ndim or not shape else np.broadcast_to(full, shape)
-            results.append(full if full.ndim else full[()].item())
+            full = shape + value.shape[value.ndim - len(type.shape) :]
+            if value.shape != full:  # the same at every point
+                value = np.broadcast_to(value, full).copy()
+            results.append(value if value.ndim else value[()].item())
         return results
+
+    def _batch_shape(self, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            given = {s: n for n, s in reversed(list(zip(self.names, shapes, strict=True))) if s}
+            listed = ", ".join(f"{n} has {s}" for s, n in reversed(given.items()))
+            raise ArgumentError(f"{self.name}: the arguments' batches do not broadcast together: {listed}") from None
 
     def _check(self, out: Any, shape: tuple[int, ...]) -> None:
         if len(self.out_types) != 1:
-            raise ArgumentError(f"{self.name}.map: out= needs a function with one output, this has {len(self.out_types)}")
-        type = self.out_types[0]
-        want = shape + tuple(type.shape)
-        if not isinstance(out, np.ndarray) or out.shape != want or out.dtype != type.dtype or not out.flags.writeable:
+            raise ArgumentError(
+                f"{self.name}.map: out= needs a function with one output, this has {len(self.out_types)}"
+            )
+        dtype, own = self.out_types[0]
+        want = (*shape, *own)
+        if not isinstance(out, np.ndarray) or out.shape != want or out.dtype != dtype or not out.flags.writeable:
             got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-            raise ArgumentError(f"{self.name}.map: out= must be a writable {type.dtype} array of shape {want}, got {got}")
+            raise ArgumentError(f"{self.name}.map: out= must be a writable {dtype} array of shape {want}, got {got}")
 
     def _build(self, quick: bool) -> None:
         """Make machine code; what the back end has not is remembered."""

@@ -78,9 +78,7 @@ def _python(name: str) -> int | None:
 def _numpy_table() -> Any:
     from numpy._core import _multiarray_umath as module
 
-    pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", _api)
-    )
+    pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", _api))
     return ctypes.cast(pointer(module._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
 
 
@@ -112,9 +110,7 @@ def scipy_symbols() -> dict[str, SciPySymbol]:
     from scipy.special import cython_special
 
     get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", _api))
-    get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-        ("PyCapsule_GetPointer", _api)
-    )
+    get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", _api))
     found: dict[str, SciPySymbol] = {}
     for full, capsule in cython_special.__pyx_capi__.items():
         signature = get_name(capsule)

@@ -99,6 +99,10 @@ class Target:
         return f"llvmlite {version};{self.triple};{self.cpu};{self.features}"
 
 
+ARM64 = Target("aarch64-unknown-linux-gnu", "generic", "+neon")
+"""A 64-bit ARM processor, as an example of code for another machine."""
+
+
 def _closed(features: set[str]) -> set[str]:
     """`features` less those that lack what they need."""
     known = dict(_NEEDS)
@@ -126,9 +130,7 @@ def _host(without: str) -> Target:
     asked = [item.strip() for item in without.split(",") if item.strip()]
     for item in asked:
         if not item.startswith("-"):
-            raise ArgumentError(
-                f"SYMGRAD_CPU_FEATURES can only take features away ('-avx512f,-fma'), got {item!r}"
-            )
+            raise ArgumentError(f"SYMGRAD_CPU_FEATURES can only take features away ('-avx512f,-fma'), got {item!r}")
         if item[1:] not in features:
             raise ArgumentError(
                 f"SYMGRAD_CPU_FEATURES: {item[1:]!r} is no feature of a processor like {cpu}; it knows "
@@ -249,9 +251,7 @@ class Code:
         _unwanted.append(self._engine)
 
 
-def load(
-    objects: Sequence[bytes], keepalive: Any = None, symbols: Mapping[str, int] | None = None
-) -> Code:
+def load(objects: Sequence[bytes], keepalive: Any = None, symbols: Mapping[str, int] | None = None) -> Code:
     """Load what `emit_object` gave for the host; the objects may call one another.
 
     symbols: further names and addresses that the code calls; keepalive: what must live as long as the code.

@@ -283,7 +283,6 @@ class Values:
         joined = w.emit(f"call reassoc {real} {name}({real} {carries[0]}, {t} {total})")
         return k, [joined]
 
-
     def _unit_step(self, body: Body, j: int, k: str, before: Values, changing: Sequence[bool]) -> str | None:
         """The place `j` in a block's first pass, where the block's passes are neighbours (as in x[k + 1])."""
         own = body.graph

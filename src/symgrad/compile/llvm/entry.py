@@ -151,7 +151,9 @@ no:
 """
 
 
-def entry(in_types: list[Type], out_types: list[Type], offsets: tuple[int, ...], size: int, tree: Any, long: bool) -> str:
+def entry(
+    in_types: list[Type], out_types: list[Type], offsets: tuple[int, ...], size: int, tree: Any, long: bool
+) -> str:
     """IR of `@call`. tree: how the outputs nest (ints and tuples); long: let other threads run meanwhile."""
     return _PRELUDE + _Entry(in_types, out_types, offsets, size, long).text(tree)
 

@@ -15,7 +15,9 @@ from symgrad.graph import NAMED, Graph, Op
 REALS = {"float64": "double", "float32": "float"}
 SIZES = {"float64": 8, "float32": 4, "int64": 8, "bool": 1}  # bytes of an element in memory
 _KINDS = {"bool": "i1", "int64": "i64"}
-_OWN = frozenset("where mask negative logical_not minimum maximum stack element gather cast fold".split())
+_OWN = frozenset(
+    ["where", "mask", "negative", "logical_not", "minimum", "maximum", "stack", "element", "gather", "cast", "fold"]
+)
 
 
 def has(op: Op) -> bool:
@@ -179,7 +181,9 @@ class Writer:
         if source == "int64" and target != "bool":
             return self.emit(f"sitofp {a} {value} to {b}")
         if target == "bool":
-            return self.emit(f"{'icmp ne' if source == 'int64' else 'fcmp une'} {a} {value}, {self.constant(0, source)}")
+            return self.emit(
+                f"{'icmp ne' if source == 'int64' else 'fcmp une'} {a} {value}, {self.constant(0, source)}"
+            )
         short = "f64" if self.module.real == "double" else "f32"
         ends = ("i64", short) if self.width == 1 else (f"v{self.width}i64", f"v{self.width}{short}")
         name = f"@llvm.fptosi.sat.{ends[0]}.{ends[1]}"
@@ -231,6 +235,11 @@ class Writer:
         values: list[Any] = [*args, *attrs] if inputs[0] == "D" else [*attrs, *args]
         values += how.after
         total = len(inputs) + len(results)
+        x = args[0]
+        if how.reflects is not None:
+            self.module.declarations.add("declare double @llvm.fabs.f64(double)")
+            args = [self.emit(f"call double @llvm.fabs.f64(double {x})")]
+            values[-1] = args[0]
         pointers = self.reserve(f"[{total} x ptr]")
         one, strides = self.reserve("i64"), self.reserve(f"[{total} x i64]")
         self.lines.append(f" store i64 1, ptr {one}")
@@ -254,6 +263,9 @@ class Writer:
             imaginary = self.emit(f"load double, ptr {at}")
             real = self.emit(f"fcmp oeq double {imaginary}, 0.0")
             return self.emit(f"select i1 {real}, double {out}, double {nan}")
+        if how.reflects is not None and (attrs[0] + how.reflects) % 2:
+            below = self.emit(f"fcmp olt double {x}, 0.0")
+            return self.emit(f"select i1 {below}, double {self.emit(f'fneg double {out}')}, double {out}")
         if how.from_zero:
             below = self.emit(f"fcmp olt double {args[0]}, 0.0")
             return self.emit(f"select i1 {below}, double {nan}, double {out}")

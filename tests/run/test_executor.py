@@ -1,0 +1,191 @@
+"""How functions run: arguments as users give them, tiers, batches, threads."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import time
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symgrad as sg
+from symgrad.run import native, tiers
+
+x, y = sp.symbols("x y")
+
+
+def fresh() -> sg.Function:
+    return sg.value_and_grad(sg.function([x, y], x**2 * sp.sin(y) + sp.exp(x)))
+
+
+def is_native(f: sg.Function) -> bool:
+    return "built-in" in repr(f._call)
+
+
+@pytest.fixture(params=["reference", "native"])
+def f(request: pytest.FixtureRequest) -> sg.Function:
+    return fresh() if request.param == "reference" else fresh().compile()
+
+
+VALUE = (3**2 * np.sin(4) + np.exp(3), (2 * 3 * np.sin(4) + np.exp(3), 3**2 * np.cos(4)))
+
+
+def same(got: Any, want: Any = VALUE) -> None:
+    np.testing.assert_allclose(got[0], want[0], rtol=1e-14)
+    np.testing.assert_allclose(got[1], want[1], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        ((3.0, 4.0), {}),
+        ((3, 4), {}),
+        ((np.float64(3), np.float32(4)), {}),
+        ((np.array(3.0), 4), {}),
+        ((3.0,), {"y": 4.0}),
+        ((), {"y": 4.0, "x": 3.0}),
+    ],
+)
+def test_one_point(f: sg.Function, args: Any, named: Any) -> None:
+    result = f(*args, **named)
+    assert type(result[0]) is float
+    assert type(result[1]) is tuple
+    same(result)
+
+
+@pytest.mark.parametrize(
+    ("args", "named", "error", "says"),
+    [
+        ((1.0,), {}, sg.ArgumentError, "needs 2 arguments.*missing: y"),
+        ((1.0, 2.0, 3.0), {}, sg.ArgumentError, "takes 2 arguments.*got 3"),
+        ((1.0,), {"z": 2.0}, sg.ArgumentError, "no input 'z'"),
+        ((1.0, 2.0), {"y": 2.0}, sg.ArgumentError, "twice"),
+        (("a", 2.0), {}, sg.DtypeError, "x must be real numbers, got str 'a'"),
+        ((1j, 2.0), {}, sg.DtypeError, "x must be real numbers"),
+        ((None, 2.0), {}, sg.DtypeError, "x must be real numbers, got NoneType"),
+        ((np.array(["a"]), 2.0), {}, sg.DtypeError, "x must be real numbers"),
+        ((10**400, 2.0), {}, sg.DtypeError, "x"),
+        ((np.ones(3), np.ones(4)), {}, sg.ArgumentError, r"x.*\(3,\).*y.*\(4,\)"),
+    ],
+)
+def test_bad_arguments(f: sg.Function, args: Any, named: Any, error: type, says: str) -> None:
+    with pytest.raises(error, match=says):
+        f(*args, **named)
+
+
+def test_batches(f: sg.Function) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 5, 7))
+    want = a**2 * np.sin(b) + np.exp(a)
+    d = 2 * a * np.sin(b) + np.exp(a), a**2 * np.cos(b)
+    for p, q in ((a, b), (a.T, b.T), (a[::-1], b[::-1]), (np.asfortranarray(a), b)):
+        rows = want if p.shape == a.shape and p[0, 0] == a[0, 0] else want.T if p.shape != a.shape else want[::-1]
+        got = f(p, q)
+        np.testing.assert_allclose(got[0], rows, rtol=1e-13)
+    got = f(a, b)
+    np.testing.assert_allclose(got[1][0], d[0], rtol=1e-13)
+    np.testing.assert_allclose(got[1][1], d[1], rtol=1e-13)
+    np.testing.assert_allclose(f(a[0], 2.0)[0], a[0] ** 2 * np.sin(2) + np.exp(a[0]), rtol=1e-13)
+    np.testing.assert_allclose(f(a[:, :1], b[0])[0], a[:, :1] ** 2 * np.sin(b[0]) + np.exp(a[:, :1]), rtol=1e-13)
+    assert f(np.empty(0), 1.0)[0].shape == (0,)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 9, 63, 64, 1000])
+def test_map(rows: int) -> None:
+    J = sg.jacobian(sg.function([x, y], [x * y, sp.sin(x), x])).compile()
+    p = np.random.default_rng(rows).normal(size=(rows, 2))
+    want = np.zeros((rows, 3, 2))
+    want[:, 0, 0], want[:, 0, 1], want[:, 1, 0], want[:, 2, 0] = p[:, 1], p[:, 0], np.cos(p[:, 0]), 1
+    for points in (p, np.asfortranarray(p), np.repeat(p, 2, axis=0)[::2], np.repeat(p, 2, axis=1)[:, ::2]):
+        np.testing.assert_allclose(J.map(points), want, rtol=1e-14)
+    out = np.full((rows, 3, 2), np.nan)
+    assert J.map(p, out=out) is out
+    np.testing.assert_allclose(out, want, rtol=1e-14)
+    wide = np.full((rows, 6, 2), np.nan)
+    J.map(p, out=wide[:, ::2])
+    np.testing.assert_allclose(wide[:, ::2], want, rtol=1e-14)
+    assert np.isnan(wide[:, 1::2]).all()
+
+
+def test_map_refuses() -> None:
+    f = fresh()
+    with pytest.raises(sg.ArgumentError, match=r"shape \(n, 2\).*x, y.*got shape \(3, 3\)"):
+        f.map(np.ones((3, 3)))
+    with pytest.raises(sg.ArgumentError, match="one output"):
+        f.map(np.ones((3, 2)), out=np.ones(3))
+    g = sg.function([x, y], x * y)
+    for out in (np.ones(4), np.ones(3, np.float32), [1.0], np.broadcast_to(1.0, 3)):
+        with pytest.raises(sg.ArgumentError, match="out="):
+            g.map(np.ones((3, 2)), out=out)
+
+
+def test_float32_is_not_taken_from_float64_arrays() -> None:
+    f = sg.function([x, y], x * y, dtype="float32")
+    with pytest.raises(sg.DtypeError, match=r"astype\('float32'\)"):
+        f(np.ones(3), 1.0)
+    assert f(np.ones(3, np.float32), 2).dtype == np.float32
+    assert f(1.1, 1.0) == np.float32(1.1)
+
+
+def test_threads_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = sg.function([x, y], sp.exp(sp.sin(x) * y) / (1 + x**2)).compile()
+    p = np.random.default_rng(0).normal(size=(20_011, 2))
+    monkeypatch.setattr(native, "_THREAD_WORK", 1000)
+    results = []
+    for count in ("1", "3"):
+        monkeypatch.setenv("SYMGRAD_NUM_THREADS", count)
+        results.append(g.map(p))
+    np.testing.assert_array_equal(*results)
+
+
+def test_compiles_in_the_background_from_the_second_call_on() -> None:
+    f = fresh()
+    same(f(3.0, 4.0))
+    tiers.wait()
+    assert not is_native(f)
+    same(f(3.0, 4.0))
+    until = time.monotonic() + 60
+    while not is_native(f) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert is_native(f)
+    same(f(3.0, 4.0))
+    assert "native code" in f.explain()
+
+
+def test_functions_are_freed() -> None:
+    f = fresh().compile()
+    f(3.0, 4.0)
+    gone = weakref.ref(f)
+    del f
+    gc.collect()
+    assert gone() is None
+
+
+def test_exit_while_compiling() -> None:
+    program = (
+        "import sympy as sp, symgrad as sg\n"
+        "x, y = sp.symbols('x y')\n"
+        "e = sum(sp.sin(k * x * y) ** k for k in range(1, 60))\n"
+        "f = sg.grad(sg.function([x, y], e)); f(1.0, 2.0); f(1.0, 2.0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+
+
+def test_no_machine_code_on_request() -> None:
+    program = (
+        "import sys, sympy as sp, symgrad as sg\n"
+        "x = sp.Symbol('x'); f = sg.function([x], sp.exp(x)).compile()\n"
+        "assert f(0.0) == 1.0 and 'NumPy' in f.explain(), f.explain()\n"
+        "assert 'llvmlite' not in sys.modules\n"
+    )
+    import os
+
+    env = {**os.environ, "SYMGRAD_BACKEND": "numpy"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=env, timeout=120)
