@@ -32,14 +32,11 @@ class Symgrad(Peer):
         self.places = rows, np.asarray(pattern.indices)
 
     def compile(self) -> None:
-        self.executor = self.derivative.executor
+        self.derivative.compile()
 
     def one(self, point: np.ndarray) -> Callable[[], Any]:
-        f, args = self.derivative, point.tolist()
+        f, args = self.derivative.values, point.tolist()
         return lambda: f(*args)
-
-    def values(self, result: Any) -> np.ndarray:
-        return result.data
 
     def batch(self, points: np.ndarray) -> Callable[[], Any]:
         f = self.derivative

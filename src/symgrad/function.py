@@ -14,7 +14,7 @@ from symgrad.graph.pause import no_collector
 from symgrad.graph.plain import from_plain, to_plain
 from symgrad.graph.tree import Csr, Tree, from_plain_tree, to_plain_tree
 from symgrad.run.executor import Executor
-from symgrad.simplify import program, share_pairs, simplify
+from symgrad.simplify import program, rewrites, share_pairs, simplify
 
 
 class Function:
@@ -42,6 +42,7 @@ class Function:
         "_notes",
         "_program",
         "_simple",
+        "_values",
         "graph",
         "inputs",
         "name",
@@ -77,6 +78,7 @@ class Function:
         self._program: tuple[Graph, list[int], list[int]] | None = None
         self._executor: Executor | None = None
         self._call: Any = partial(_evaluate, weakref.ref(self))
+        self._values: Any = partial(_evaluate_values, weakref.ref(self))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,13 +129,28 @@ class Function:
         return self.executor.map(points, out)
 
     @property
+    def values(self) -> Any:
+        """The same function, but the values of a sparse matrix stand for it, in the order of `pattern`.
+
+        For solvers that hold the places of the nonzeros themselves.
+        """
+        return self._values
+
+    @property
     def pattern(self) -> Csr | None:
         """Where the nonzeros of a sparse result stand (indptr, indices, shape); None for a dense one."""
         return self.tree if isinstance(self.tree, Csr) else None
 
     def explain(self) -> str:
         """What was chosen to derive and to run this function, and why."""
-        return "\n".join([repr(self), *self._notes, self.executor.explain()])
+        own = [n for n in self.rewrites if n not in self._notes]
+        return "\n".join([repr(self), *self._notes, *own, self.executor.explain()])
+
+    @property
+    def rewrites(self) -> list[str]:
+        """Notes on what is computed by a stabler formula than the one written, here and in what this derives from."""
+        inherited = [n for n in self._notes if n.startswith("stable form: ")]
+        return inherited + ([] if self._simple else rewrites(self.graph, self.outputs))
 
     def sympy(self) -> Any:
         """The result as SymPy expressions in the symbols the function was defined with."""
@@ -244,11 +261,17 @@ def _evaluate(function: weakref.ref[Function], /, *args: Any, **named: Any) -> A
     return own.executor(args, named)
 
 
-def _promote(function: weakref.ref[Function], call: Any) -> None:
-    """From here on `call`, a built-in function, takes the calls."""
+def _evaluate_values(function: weakref.ref[Function], /, *args: Any, **named: Any) -> Any:
+    own = function()
+    assert own is not None
+    return own.executor.values(args, named)
+
+
+def _promote(function: weakref.ref[Function], values: Any, call: Any) -> None:
+    """From here on `call` takes the calls; `values` is machine code's built-in function."""
     own = function()
     if own is not None:
-        own._call = call
+        own._values, own._call = values, call
 
 
 def function(symbols: Any, expression: Any, *, name: str = "f", dtype: str = "float64") -> Function:

@@ -24,14 +24,17 @@ from symgrad.graph import Graph
 from symgrad.graph.tree import Tree
 from symgrad.run import tiers
 from symgrad.run.arguments import as_array, bind
-from symgrad.run.results import Nest, has_sparse, nester
+from symgrad.run.results import bare, finisher, nester
 
 _WAIT = 50_000  # points of a batch that take the reference longer than compiling takes
 _LONG = 300  # operations from which on a quick step comes before the good one
 
 
 class Executor:
-    """The outputs of a graph as a callable of its inputs. `ready` is given the built-in function that replaces it."""
+    """The outputs of a graph as a callable of its inputs.
+
+    `ready` is given what replaces `values` and a call, as soon as there is machine code.
+    """
 
     def __init__(
         self,
@@ -40,11 +43,12 @@ class Executor:
         outputs: Sequence[int],
         tree: Tree,
         name: str,
-        ready: Callable[[Any], None],
+        ready: Callable[[Any, Any], None],
     ) -> None:
         self.name = name
-        self._tree = tree
-        self._nest = nester(tree)
+        self._tree = bare(tree)
+        self._nest = nester(self._tree)
+        self._finish = finisher(tree)
         self.graph, self.inputs, self.outputs = graph, list(inputs), list(outputs)
         self.names = [graph.attrs[i][0] for i in inputs]
         self.types = [graph.types[i] for i in inputs]
@@ -60,13 +64,14 @@ class Executor:
         return Reference(self.graph, self.inputs, self.outputs)
 
     def __call__(self, args: Sequence[Any], named: dict[str, Any]) -> Any:
-        return self._nest(self.leaves(args, named))
+        result = self.values(args, named)
+        return result if self._finish is None else self._finish(result)
 
-    def leaves(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
-        """The outputs, one after the other."""
+    def values(self, args: Sequence[Any], named: dict[str, Any]) -> Any:
+        """As a call, but the values of a sparse matrix stand for it."""
         values = bind(self.name, self.names, args, named)
         arrays = [as_array(self.name, n, v, t) for n, v, t in zip(self.names, values, self.types, strict=True)]
-        return self._evaluate(arrays, None)
+        return self._nest(self._evaluate(arrays, None))
 
     def map(self, points: Any, out: Any = None) -> Any:
         """One evaluation per row of `points`."""
@@ -82,7 +87,8 @@ class Executor:
             as_array(self.name, n, columns[:, k], t)
             for k, (n, t) in enumerate(zip(self.names, self.types, strict=True))
         ]
-        return self._nest(self._evaluate(arrays, out, (len(columns),)))
+        result = self._nest(self._evaluate(arrays, out, (len(columns),)))
+        return result if self._finish is None else self._finish(result)
 
     def compile(self) -> str:
         """Machine code now. Returns why there is none, or an empty text."""
@@ -159,16 +165,13 @@ class Executor:
 
         try:
             program = prepare(self.graph, self.inputs, self.outputs)
-            flat = has_sparse(self._tree)
-            tree = tuple(range(len(self.outputs))) if flat else self._tree
-            slow = partial(_flat if flat else _slow, weakref.ref(self))
-            self.native = Native(program, tree, quick, slow, self.name)
+            self.native = Native(program, self._tree, quick, partial(_slow, weakref.ref(self)), self.name)
         except UnsupportedError as e:
             self.refusal = str(e)
             return
         call = self.native.call
         if call is not None:
-            self._ready(_Nested(call, self._nest) if flat else call)
+            self._ready(call, call if self._finish is None else _Finished(call, self._finish))
 
     def improve(self) -> None:
         """The background's work."""
@@ -194,20 +197,14 @@ def _improve(executor: weakref.ref[Executor]) -> None:
 def _slow(executor: weakref.ref[Executor], *args: Any, **named: Any) -> Any:
     own = executor()
     assert own is not None  # whoever calls holds it
-    return own(args, named)
+    return own.values(args, named)
 
 
-def _flat(executor: weakref.ref[Executor], *args: Any, **named: Any) -> Any:
-    own = executor()
-    assert own is not None
-    return tuple(own.leaves(args, named))
-
-
-class _Nested:
+class _Finished:
     """Machine code whose results include sparse matrices: the code gives their values."""
 
-    def __init__(self, call: Any, nest: Nest) -> None:
-        self.call, self.nest = call, nest
+    def __init__(self, call: Any, finish: Callable[[Any], Any]) -> None:
+        self.call, self.finish = call, finish
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        return self.nest(self.call(*args, **named))
+        return self.finish(self.call(*args, **named))

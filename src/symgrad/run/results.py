@@ -10,33 +10,49 @@ import numpy as np
 
 from symgrad.graph.tree import Csr, Tree
 
-Nest = Callable[[Sequence[Any]], Any]
+
+def bare(tree: Tree) -> Tree:
+    """`tree` with the values of a sparse matrix in its place."""
+    if isinstance(tree, Csr):
+        return tree.position
+    return tuple(map(bare, tree)) if isinstance(tree, tuple) else tree
 
 
-def has_sparse(tree: Tree) -> bool:
-    """Whether a sparse matrix is among the leaves."""
-    return isinstance(tree, Csr) or (isinstance(tree, tuple) and any(map(has_sparse, tree)))
-
-
-def nester(tree: Tree) -> Nest:
-    """What makes the result of the outputs, given in order."""
+def nester(tree: Tree) -> Callable[[Sequence[Any]], Any]:
+    """For a bare tree, what nests the outputs, given in order."""
     if isinstance(tree, int):
         return itemgetter(tree)
-    if isinstance(tree, Csr):
-        return _sparse(tree)
     parts = [nester(t) for t in tree]
     return lambda leaves: tuple([part(leaves) for part in parts])
 
 
-def _sparse(tree: Csr) -> Nest:
+def finisher(tree: Tree) -> Callable[[Any], Any] | None:
+    """What makes sparse matrices of their values in a nested result; None where there are none."""
+    if isinstance(tree, Csr):
+        return _sparse(tree)
+    if isinstance(tree, int):
+        return None
+    parts = [finisher(t) for t in tree]
+    if not any(parts):
+        return None
+    return lambda result: tuple([r if p is None else p(r) for p, r in zip(parts, result, strict=True)])
+
+
+def _sparse(tree: Csr) -> Callable[[Any], Any]:
     indices, indptr = np.array(tree.indices, np.int32), np.array(tree.indptr, np.int32)
+    model: Any = None
 
-    def build(leaves: Sequence[Any]) -> Any:
-        from scipy.sparse import csr_array
-
-        values = leaves[tree.position]
+    def build(values: Any) -> Any:
+        nonlocal model
         if values.ndim > 1:
             return values  # of a batch
-        return csr_array((values, indices.copy(), indptr.copy()), shape=tree.shape)
+        if model is None:
+            from scipy.sparse import csr_array
+
+            model = csr_array((np.zeros(len(indices)), indices, indptr), shape=tree.shape)
+        # SciPy's own constructor checks the places anew at every call: 15 times the cost of this
+        new = model.__class__.__new__(model.__class__)
+        new.__dict__.update(model.__dict__, data=values, indices=indices.copy(), indptr=indptr.copy())
+        return new
 
     return build
