@@ -62,12 +62,17 @@ def _derived(
 
 
 def _accumulate(
-    f: Function, rows: Sequence[int], columns: Sequence[int], mode: str, lower: bool = False
-) -> tuple[Graph, Entries, list[str]]:
+    f: Function,
+    rows: Sequence[int],
+    columns: Sequence[int],
+    mode: str,
+    lower: bool = False,
+    values: bool = False,
+) -> tuple[Graph, Entries, list[int], list[str]]:
     """The Jacobian of scalar nodes by scalar inputs of f's graph, simplified, and notes on what was chosen.
 
-    The result's graph holds the inputs and the entries only. `lower`: of a symmetric result, the lower
-    triangle is enough.
+    The result's graph holds the inputs and the entries only; with `values`, the rows themselves too, whose new
+    ids come third. `lower`: of a symmetric result, the lower triangle is enough.
     """
     with no_collector():
         base, ids = f.lean(rows)
@@ -76,8 +81,8 @@ def _accumulate(
         if lower:
             entries = {(r, c): v for (r, c), v in entries.items() if c <= r}
         places = list(entries)
-        out, values = simplify(g, [entries[p] for p in places])
-    return out, dict(zip(places, values, strict=True)), [note]
+        out, new = simplify(g, [*(entries[p] for p in places), *(ids if values else ())])
+    return out, dict(zip(places, new, strict=False)), new[len(places) :], [note, *f.rewrites]
 
 
 def _scalars(f: Function, position: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -104,26 +109,27 @@ def grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
         >>> sg.grad(sg.function([x, y], x**2 + y**2))(3.0, 4.0)
         (6.0, 8.0)
     """
-    g, outputs, tree, notes = _gradient(f, wrt, mode)
+    g, outputs, tree, _, notes = _gradient(f, wrt, mode)
     return _derived(f, g, outputs, tree, f"grad {f.name}", notes)
 
 
 def value_and_grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
     """(value, gradient), which share their common sub-expressions."""
-    g, outputs, tree, notes = _gradient(f, wrt, mode)
+    g, outputs, tree, value, notes = _gradient(f, wrt, mode, values=True)
     shifted = 1 if isinstance(tree, int) else tuple(k + 1 for k in tree)
-    value = f.graph.into(g, f.outputs)[f.outputs[0]]
-    return _derived(f, g, [value, *outputs], (0, shifted), f"value_and_grad {f.name}", notes)
+    return _derived(f, g, [*value, *outputs], (0, shifted), f"value_and_grad {f.name}", notes)
 
 
-def _gradient(f: Function, wrt: Any, mode: str) -> tuple[Graph, list[int], Any, list[str]]:
+def _gradient(
+    f: Function, wrt: Any, mode: str, values: bool = False
+) -> tuple[Graph, list[int], Any, list[int], list[str]]:
     chosen, single = variables(f, wrt)
     if f.tree != 0 or f.graph.types[f.outputs[0]].shape:
         raise ArgumentError(f"grad needs a scalar function, {f!r} is not one; use sg.jacobian")
-    g, entries, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
+    g, entries, value, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode, values=values)
     zero = g.const(0, f.graph.types[f.outputs[0]].dtype)
     outputs = [entries.get((0, k), zero) for k in range(len(chosen))]
-    return g, outputs, 0 if single else tuple(range(len(outputs))), notes
+    return g, outputs, 0 if single else tuple(range(len(outputs))), value, notes
 
 
 def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Function:
@@ -142,7 +148,7 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
         rows.append(entries)
         shapes.append(shape)
     flat = [r for part in rows for r in part]
-    g, values, notes = _accumulate(f, flat, columns, mode)
+    g, values, _, notes = _accumulate(f, flat, columns, mode)
     outputs = []
     trees = []
     start = 0
@@ -191,7 +197,7 @@ def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "aut
     chosen, _ = variables(f, wrt)
     first = grad(f, chosen, mode)
     columns = [first.inputs[k] for k in chosen]
-    g, half, notes = _accumulate(first, first.outputs, columns, mode, lower=True)
+    g, half, _, notes = _accumulate(first, first.outputs, columns, mode, lower=True)
     full = half | {(c, r): v for (r, c), v in half.items()}
     n = len(columns)
     node, tree = _pack(g, full, n, n, (n, n), sparse, 0, f.graph.types[f.outputs[0]].dtype)
@@ -220,4 +226,4 @@ def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
         start += len(part)
         outputs.append(g.add(REGISTER["stack"], part, (shape,)) if shape else part[0])
     note = f"order {order} by Taylor propagation"
-    return _derived(f, g, outputs, f.tree, f"derivative[{order}] {f.name}", [note])
+    return _derived(f, g, outputs, f.tree, f"derivative[{order}] {f.name}", [note, *f.rewrites])

@@ -12,11 +12,12 @@ from symgrad.graph import Graph
 from symgrad.simplify.factor import factor
 from symgrad.simplify.pairs import share_pairs
 from symgrad.simplify.signs import settle_signs
+from symgrad.simplify.stable import rewrites, stabilise
 
 
 def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
-    """Like terms merged and common factors taken out, in a new graph."""
-    return factor(graph, roots)
+    """Stable operations, like terms merged and common factors taken out, in a new graph."""
+    return factor(*stabilise(graph, roots))
 
 
 def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
@@ -24,4 +25,4 @@ def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     return settle_signs(*share_pairs(graph, roots))
 
 
-__all__ = ["factor", "program", "settle_signs", "share_pairs", "simplify"]
+__all__ = ["factor", "program", "rewrites", "settle_signs", "share_pairs", "simplify", "stabilise"]
