@@ -10,6 +10,7 @@ from symgrad.errors import (
     UnsupportedError,
 )
 from symgrad.function import Function, function
+from symgrad.products import hvp, jvp, vjp
 from symgrad.train.fit import fit
 from symgrad.train.optimizers import adam, momentum, sgd
 from symgrad.train.result import FitResult
@@ -33,9 +34,12 @@ __all__ = [
     "function",
     "grad",
     "hessian",
+    "hvp",
     "jacobian",
+    "jvp",
     "momentum",
     "sgd",
     "train_step",
     "value_and_grad",
+    "vjp",
 ]

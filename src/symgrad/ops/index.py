@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph, Type
-from symgrad.ops.declare import elementwise, linear
+from symgrad.ops.declare import elementwise, multilinear
 
 
 def _gather_type(types: list[Type]) -> Type:
@@ -25,11 +26,15 @@ def _cast(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | None
     return None
 
 
-gather = linear(
+def _no_scatter(*nodes: Any) -> Any:
+    raise UnsupportedError("the derivative by an array read at computed places; list its elements as symbols")
+
+
+gather = multilinear(
     "gather",
     None,
     _gather_type,
-    lambda ct, *args, **attrs: None,
+    _no_scatter,
     cost=0.0,
     doc="the element of an array (first argument) at int64 places, counted from 0",
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
-from symgrad.graph import Graph, Type, promote
+from symgrad.graph import Graph, Node, Type, promote
 from symgrad.ops.declare import linear
 
 Shape = tuple[int, ...]
@@ -33,11 +34,15 @@ def _element(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | N
     return None
 
 
+def _unstack(ct: Node, *nodes: Node, shape: Shape) -> list[Node]:
+    return [element(ct, index=index) for index in itertools.product(*map(range, shape))]
+
+
 stack = linear(
     "stack",
     None,
     _stack_type,
-    lambda ct, *args, **attrs: None,
+    _unstack,
     attrs=("shape",),
     cost=0.0,
     doc="scalars packed into an array of `shape`, C order",

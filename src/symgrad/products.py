@@ -1,0 +1,119 @@
+"""Products with derivatives that are never formed: J v (forward), w J (reverse), H v (forward over reverse).
+
+Each costs a small multiple of the function itself, whatever the number of variables and outputs. Where JAX's
+transforms take arguments, these take functions: the direction becomes further inputs of the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symgrad.derive.cotangents import cotangents
+from symgrad.derive.tangents import tangents, zero_like
+from symgrad.function import Function
+from symgrad.graph import Graph, Node, Type
+from symgrad.graph.pause import no_collector
+from symgrad.graph.tree import Csr, Tree
+from symgrad.simplify import simplify
+from symgrad.transforms import grad, variables
+
+
+def jvp(f: Function, wrt: Any = None) -> Function:
+    """(value, tangent): the value, and its derivative along a direction.
+
+    The inputs are those of `f`, then one tangent per variable x, named d_x, of the type of x. The tangent has
+    the form of the value.
+
+    Example:
+        >>> import sympy as sp, symgrad as sg
+        >>> x, y = sp.symbols("x y")
+        >>> sg.jvp(sg.function([x, y], x * y))(3.0, 4.0, 1.0, 0.0)
+        (12.0, 4.0)
+    """
+    chosen, _ = variables(f, wrt)
+    with no_collector():
+        g, roots, inputs = _lean(f)
+        new = [_fresh(g, f"d_{f.names[k]}", f.graph.types[f.inputs[k]]) for k in chosen]
+        found = tangents(g, roots, {inputs[k]: d for k, d in zip(chosen, new, strict=True)})
+        full = [zero_like(g, r) if t is None else t for r, t in zip(roots, found, strict=True)]
+    return _result(f, g, inputs + new, roots + full, (f.tree, shifted(f.tree, len(roots))), "jvp")
+
+
+def vjp(f: Function, wrt: Any = None) -> Function:
+    """(value, gradient): the value, and the derivative of a weighted sum of all its numbers.
+
+    The inputs are those of `f`, then one array of weights (a cotangent) per output, of the type of the output:
+    `ct`, or `ct0`, `ct1`, ... of several. The gradient has the form of that of `sg.grad`.
+    """
+    chosen, single = variables(f, wrt)
+    with no_collector():
+        g, roots, inputs = _lean(f)
+        many = len(roots) > 1
+        new = [_fresh(g, f"ct{k}" if many else "ct", g.types[r]) for k, r in enumerate(roots)]
+        seeds: dict[int, int] = {}
+        for r, ct in zip(roots, new, strict=True):
+            seeds[r] = _sum(g, seeds[r], ct) if r in seeds else ct
+        at = [inputs[k] for k in chosen]
+        found = [zero_like(g, i) if t is None else t for i, t in zip(at, cotangents(g, seeds, at), strict=True)]
+    first = len(roots)
+    gradient: Tree = first if single else tuple(range(first, first + len(found)))
+    return _result(f, g, inputs + new, roots + found, (f.tree, gradient), "vjp")
+
+
+def hvp(f: Function, wrt: Any = None) -> Function:
+    """The Hessian of a scalar function times a vector, as forward over reverse: the Hessian is never formed.
+
+    The inputs are those of `f`, then one entry of the vector per variable x, named d_x, of the type of x. The
+    result has the form of that of `sg.grad`.
+    """
+    chosen, _ = variables(f, wrt)
+    first = grad(f, wrt)
+    with no_collector():
+        g, roots, inputs = _lean(first)
+        new = [_fresh(g, f"d_{f.names[k]}", f.graph.types[f.inputs[k]]) for k in chosen]
+        found = tangents(g, roots, {inputs[k]: d for k, d in zip(chosen, new, strict=True)})
+        full = [zero_like(g, r) if t is None else t for r, t in zip(roots, found, strict=True)]
+    return _result(f, g, inputs + new, full, first.tree, "hvp")
+
+
+def shifted(tree: Tree, by: int) -> Tree:
+    """The same nesting of outputs that stand `by` places further on."""
+    if isinstance(tree, Csr):
+        return tree._replace(position=tree.position + by)
+    return tuple([shifted(t, by) for t in tree]) if isinstance(tree, tuple) else tree + by
+
+
+def _lean(f: Function) -> tuple[Graph, list[int], list[int]]:
+    """A graph of f's own to work in, its outputs and its inputs there."""
+    base, roots = f.lean(f.outputs)
+    g = base.copy()
+    return g, roots, f.inputs_in(g)
+
+
+def _fresh(g: Graph, name: str, type: Type) -> int:
+    """A new input, with an underscore more where the name is taken."""
+    taken = {a[0] for op, a in zip(g.ops, g.attrs, strict=True) if op.name == "input"}
+    while name in taken:
+        name += "_"
+    return g.input(name, type)
+
+
+def _sum(g: Graph, a: int, b: int) -> int:
+    return (Node(g, a) + Node(g, b)).id
+
+
+def _result(f: Function, g: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tree, what: str) -> Function:
+    with no_collector():
+        out, roots = simplify(g, outputs)
+        given = [out.input(g.attrs[i][0], g.types[i]) for i in inputs]
+    return Function(
+        out,
+        given,
+        roots,
+        name=f"{what} {f.name}",
+        tree=tree,
+        parameters=f.parameters,
+        symbols=f.symbols,
+        simple=True,
+    )
