@@ -13,7 +13,7 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"
 @pytest.mark.parametrize("path", EXAMPLES, ids=[p.stem for p in EXAMPLES])
 def test_runs(path, tmp_path):
     env = os.environ | {"MPLBACKEND": "Agg", "SYMGRAD_CACHE_DIR": str(tmp_path / "cache")}
-    run = subprocess.run([sys.executable, str(path)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, str(path)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=99)
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
     assert len(run.stdout.splitlines()) > 3
@@ -24,5 +24,5 @@ def test_runs(path, tmp_path):
 def test_the_first_example_draws_its_picture(tmp_path):
     path = next(p for p in EXAMPLES if p.stem == "fit_misra1a")
     picture = tmp_path / "picture.png"
-    subprocess.run([sys.executable, str(path), str(picture)], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    subprocess.run([sys.executable, str(path), str(picture)], cwd=tmp_path, check=True, capture_output=True, timeout=99)
     assert picture.stat().st_size > 10_000

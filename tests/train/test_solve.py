@@ -91,12 +91,12 @@ def test_the_projected_jacobian_is_the_derivative_of_the_projected_residual(monk
     model = model_of(equation, ys, {"b1": 1.0, "b2": 0.1, "b3": 1.0, "b4": 1.0})
     seen = {}
 
-    def spy(values, jacobian, start, method):
+    def spy(values, jacobian, start, method, limit):
         seen.update(values=values, jacobian=jacobian)
         return start
 
     monkeypatch.setattr(roads, "least_squares", spy)
-    roads.projected(model.rows, (0, 2), model.start, "lm")
+    roads.projected(model.rows, (0, 2), model.start, "lm", 100)
     at, h = np.array([0.13, 1.2]), 1e-5
     for k in range(2):
         e = h * np.eye(2)[k]

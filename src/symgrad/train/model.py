@@ -32,6 +32,8 @@ class Rows:
         self.rows = table.rows
         self.columns = [table[n] for n in self.names]
         self.evaluations = 0
+        self._last: tuple[bytes, Any] = b"", None
+        self._last_jacobian: tuple[bytes, Any] = b"", None
         self.progress: Progress | None = None
 
     @cached_property
@@ -46,15 +48,23 @@ class Rows:
 
     def values(self, at: Any) -> Any:
         """The formula at every row, shape (rows,)."""
+        key = np.asarray(at, float).tobytes()
+        if key == self._last[0]:
+            return self._last[1]
         self.evaluations += 1
         out = self._full(self.function(*map(float, at), *self.columns), ())
+        self._last = key, out
         if self.progress is not None:
             self.progress.tick(lambda: float(np.linalg.norm(out)))
         return out
 
     def jacobian(self, at: Any) -> Any:
         """Its derivatives by the parameters, shape (rows, p)."""
-        return self._full(self.first(*map(float, at), *self.columns), (len(self.params),))
+        key = np.asarray(at, float).tobytes()
+        if key != self._last_jacobian[0]:
+            out = self._full(self.first(*map(float, at), *self.columns), (len(self.params),))
+            self._last_jacobian = key, out
+        return self._last_jacobian[1]
 
     def curvature(self, at: Any, weights: Any) -> Any:
         """The Hessians of the rows summed with `weights`, shape (p, p)."""
@@ -78,7 +88,9 @@ class Rows:
         return total
 
     def _full(self, values: Any, shape: tuple[int, ...]) -> Any:
-        return np.array(np.broadcast_to(values, (self.rows, *shape)))
+        out = np.array(np.broadcast_to(values, (self.rows, *shape)))
+        out.flags.writeable = False  # kept, and given out again
+        return out
 
     def linear(self) -> tuple[int, ...]:
         """Positions of parameters in which, all together, the formula is linear, read from its gradient's graph.

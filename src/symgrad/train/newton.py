@@ -17,7 +17,6 @@ EPS = 1e-13
 IDLE = 1e6
 """A standard error this many times the parameter and its start: the parameter does not act here, a plateau."""
 STEPS = 12
-ITERATIONS = 1000
 
 
 @dataclass
@@ -43,8 +42,11 @@ class End:
     lowest: bool = True
 
 
-def newton(objective: Objective, start: Any) -> Any:
-    """The end of SciPy's trust-region Newton method, variables scaled by their effect at the start."""
+def newton(objective: Objective, start: Any, limit: int) -> Any:
+    """The end of SciPy's trust-region Newton method, variables scaled by their effect at the start.
+
+    `limit` is the most iterations it may take.
+    """
     from scipy.optimize import minimize
 
     length = objective.lengths(start)
@@ -60,7 +62,7 @@ def newton(objective: Objective, start: Any) -> Any:
         jac=lambda z: objective.gradient(start + unit * z) * unit / size**2,
         hess=lambda z: objective.hessian(start + unit * z) * np.outer(unit, unit) / size**2,
         method="trust-exact",
-        options={"gtol": 1e-12, "maxiter": ITERATIONS, "initial_trust_radius": 0.1, "max_trust_radius": 1e6},
+        options={"gtol": 1e-12, "maxiter": limit, "initial_trust_radius": 0.1, "max_trust_radius": 1e6},
     ).x
 
 

@@ -11,14 +11,20 @@ from symgrad.train.model import Rows
 from symgrad.train.objective import Objective
 
 TOLERANCE = 1e-15
-EVALUATIONS = 3000
-"""The most that one road may take."""
 
 
 def least_squares(
-    values: Callable[[Any], Any], jacobian: Callable[[Any], Any], start: Any, method: str, bounds: Any = None
+    values: Callable[[Any], Any],
+    jacobian: Callable[[Any], Any],
+    start: Any,
+    method: str,
+    limit: int,
+    bounds: Any = None,
 ) -> Any:
-    """The end of one of SciPy's least-squares methods ("lm", "trf", "dogbox"), scaled by the Jacobian."""
+    """The end of one of SciPy's least-squares methods ("lm", "trf", "dogbox"), scaled by the Jacobian.
+
+    `limit` is the most evaluations it may take.
+    """
     from scipy.optimize import least_squares as run
 
     return run(
@@ -30,12 +36,12 @@ def least_squares(
         ftol=TOLERANCE,
         xtol=TOLERANCE,
         gtol=TOLERANCE,
-        max_nfev=EVALUATIONS,
+        max_nfev=limit,
         **({} if bounds is None else {"bounds": bounds}),
     ).x
 
 
-def projected(rows: Rows, linear: tuple[int, ...], start: Any, method: str) -> Any:
+def projected(rows: Rows, linear: tuple[int, ...], start: Any, method: str, limit: int) -> Any:
     """Variable projection: SciPy sees the nonlinear parameters alone, the linear ones follow by least squares.
 
     Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413. With r = r0 + F b and b(a) = -pinv(F) r0, the derivative
@@ -72,20 +78,20 @@ def projected(rows: Rows, linear: tuple[int, ...], start: Any, method: str) -> A
         mixed = rows.curvature(full, r)[np.ix_(held, rest)]
         return direct - f @ (inverse @ (f.T @ direct + mixed))
 
-    end = least_squares(values, jacobian, np.array(start)[rest], method) if rest else np.zeros(0)
+    end = least_squares(values, jacobian, np.array(start)[rest], method, limit) if rest else np.zeros(0)
     found = complete(end)
     if found is None:
         raise ArithmeticError("the model is not finite where the linear parameters are 0")
     return found[0]
 
 
-def scaled_minimize(objective: Objective, start: Any, method: str, bounds: Any = None) -> Any:
+def scaled_minimize(objective: Objective, start: Any, method: str, limit: int, bounds: Any = None) -> Any:
     """The end of one of SciPy's methods for smooth functions, on variables scaled by their effect at the start."""
     from scipy.optimize import minimize
 
     length = objective.lengths(start)
     unit = 1.0 / np.where(length > 0, length, 1.0)
-    options: dict[str, Any] = {"maxiter": EVALUATIONS // 3}
+    options: dict[str, Any] = {"maxiter": limit // 3}
     extra: dict[str, Any] = {}
     if method != "nelder-mead":
         extra["jac"] = lambda z: np.nan_to_num(objective.gradient(start + unit * z) * unit)

@@ -2,7 +2,8 @@
 
 No single solver gets everywhere: Levenberg and Marquardt's may walk out onto a plateau, a trust region may stop
 in a long valley. So several roads are walked, each to its end, and the lowest end wins; two roads that come to the
-same minimum settle it early. That a solver stops says little, so every end is judged by `newton.finish`.
+same minimum settle it early (one of them projected and one not, where there are such: those of a kind go astray
+together). That a solver stops says little, so every end is judged by `newton.finish`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from symgrad.train.roads import least_squares, projected, scaled_minimize
 
 SAME = 1e-8
 """Ends whose values differ by less than this fraction are one place."""
+LIMITS = (300, 3000)
+"""Evaluations that a road may take before the next one gets its turn, and in the second round."""
 FLOOR = 1e-29
 """A sum of squares below this fraction of the one at the start is as good as zero."""
 
@@ -47,20 +50,20 @@ class Solver:
         else:
             self.roads = LIKELIHOOD
 
-    def walk(self, road: str, start: Any) -> End:
+    def walk(self, road: str, start: Any, limit: int = LIMITS[-1]) -> End:
         """One road from `start` to its end, finished (unless there are bounds)."""
         rows = self.objective.rows
         before = rows.evaluations
         with np.errstate(all="ignore"):
             try:
                 if road == "newton":
-                    at = newton(self.objective, start)
+                    at = newton(self.objective, start, limit // 3)
                 elif not self.squares:
-                    at = scaled_minimize(self.objective, start, road, self.bounds)
+                    at = scaled_minimize(self.objective, start, road, limit, self.bounds)
                 elif road.startswith("projected "):
-                    at = projected(rows, self.linear, start, road.removeprefix("projected "))
+                    at = projected(rows, self.linear, start, road.removeprefix("projected "), limit)
                 else:
-                    at = least_squares(rows.values, rows.jacobian, start, road, self.bounds)
+                    at = least_squares(rows.values, rows.jacobian, start, road, limit, self.bounds)
                 end = End(road, at, self.objective.value(at))
             except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
                 end = End(road, np.array(start), float("inf"), why=str(error))
@@ -75,21 +78,31 @@ class Solver:
             if solver not in self.roads:
                 raise ArgumentError(f"solver={solver!r}; for this fit it is 'auto', {', '.join(map(repr, self.roads))}")
             return [self.walk(solver, start)]
-        ends: list[End] = []
         if self.squares:
             self._floor = FLOOR * self.objective.value(start)
-        for road in self.roads:
-            ends.append(self.walk(road, start))
-            if len(ends) == 2 and all(e.minimum for e in ends) and self.same(ends[0].value, ends[1].value):
-                return self.ranked(ends, start)
-        best = self.ranked(ends, start)[0]
-        if self.bounds is None and not best.minimum and np.isfinite(best.value):
+        ends: dict[str, End] = {}
+        for limit in LIMITS:
             for road in self.roads:
-                ends.append(self.walk(road, best.at))
-                ends[-1].solver = f"{best.solver}, then {road}"
-                if ends[-1].minimum:
+                old = ends.get(road)
+                if old is None or not np.isfinite(old.value):
+                    ends[road] = self.walk(road, start, limit)
+                elif not old.minimum:
+                    ends[road] = self.walk(road, old.at, limit)
+                    ends[road].evaluations += old.evaluations
+                best = self.ranked(list(ends.values()), start)
+                arrived = [e.solver for e in best if e.minimum and e.lowest]
+                kinds = {name.startswith("projected") for name in arrived}
+                if len(arrived) >= 2 and (len(kinds) == 2 or not self.linear):
+                    return best
+        best = self.ranked(list(ends.values()), start)
+        if self.bounds is None and not best[0].minimum and np.isfinite(best[0].value):
+            for road in self.roads:
+                end = self.walk(road, best[0].at)
+                end.solver = f"{best[0].solver}, then {road}"
+                best.append(end)
+                if end.minimum:
                     break
-        return self.ranked(ends, start)
+        return self.ranked(best, start)
 
     def same(self, value: float, other: float) -> bool:
         """Whether two values differ by no more than rounding."""
