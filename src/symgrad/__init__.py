@@ -1,6 +1,6 @@
 """symgrad: exact derivatives of any order, as formulas you can read and as machine code."""
 
-import symgrad.ops
+import symgrad.ops  # noqa: F401  importing declares every operation
 from symgrad.errors import (
     ArgumentError,
     CacheWarning,

@@ -11,6 +11,7 @@ from symgrad.graph.body import Body
 from symgrad.graph.graph import CONST, INPUT, NAMED, Graph
 from symgrad.graph.op import REGISTER
 from symgrad.graph.type import Type
+from symgrad.graph.verify import verify
 
 DTYPES = ("bool", "int64", "float32", "float64")
 _DEEPEST = 50  # loops inside loops
@@ -51,6 +52,8 @@ def from_plain(data: Any, deep: int = 0) -> Nodes:
     free = [g.attrs[i][0] for i, needed in enumerate(g.reach(outs)) if needed and g.ops[i] is INPUT and i not in ins]
     if free:
         raise FormulaError(f"not a graph: {free[0]!r} is used, but not among the inputs")
+    if not deep:
+        verify(g, ins, outs)
     return g, ins, outs
 
 
