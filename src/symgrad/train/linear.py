@@ -24,7 +24,7 @@ class Information:
         n, p = a.shape
         length = np.linalg.norm(a, axis=0)
         unit = 1 / np.where(length > 0, length, 1.0)
-        _, s, vt = np.linalg.svd(a * unit, full_matrices=False)
+        _, s, vt = np.linalg.svd(np.linalg.qr(a * unit, mode="r"))
         self._finish(s, vt, unit, max(n, p) * EPS * s[0], length == 0)
 
     def _finish(self, s: Any, vt: Any, unit: Any, floor: float, absent: Any) -> None:

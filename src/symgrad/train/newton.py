@@ -84,16 +84,16 @@ def finish(objective: Objective, end: End, start: Any) -> None:
         if not (np.all(np.isfinite(g)) and np.all(np.isfinite(h))):
             end.why = "derivatives are not finite there"
             return
-        undetermined = objective.information(end.at).undetermined
-        if undetermined:
-            end.why = undetermined_message([names[k] for k in undetermined])
+        information = objective.information(end.at)
+        if information.undetermined:
+            end.why = undetermined_message([names[k] for k in information.undetermined])
             return
         inverse = definite(h)
         if inverse is None:
             end.why = "it does not curve upwards in every direction there"
             return
         step = -(inverse @ g)
-        error = objective.errors(end.at)
+        error = objective.errors(end.at, information)
         acts = error <= IDLE * np.maximum(np.abs(end.at), np.abs(start))
         size = np.abs(step)
         still = (size <= STILL * np.abs(end.at)) | (acts & (size <= STILL * error)) | (size <= EPS * np.abs(start))

@@ -34,8 +34,8 @@ class Objective(Protocol):
         """The inverse of the Fisher information, before any scaling, and what it leaves undetermined."""
         ...
 
-    def errors(self, at: Any) -> Any:
-        """Standard errors as they stand at `at`."""
+    def errors(self, at: Any, information: Information) -> Any:
+        """Standard errors as they stand at `at`, from the information there."""
         ...
 
 
@@ -71,9 +71,9 @@ class Squares:
     def information(self, at: Any) -> Information:
         return Information(self.rows.jacobian(at))
 
-    def errors(self, at: Any) -> Any:
+    def errors(self, at: Any, information: Information) -> Any:
         free = max(self.rows.rows - len(at), 1)
-        return np.sqrt(np.diag(self.information(at).inverse) * 2 * self.value(at) / free)
+        return np.sqrt(np.diag(information.inverse) * 2 * self.value(at) / free)
 
 
 class Likelihood:
@@ -106,8 +106,8 @@ class Likelihood:
     def information(self, at: Any) -> Information:
         return curvature_information(self.hessian(at))
 
-    def errors(self, at: Any) -> Any:
-        return np.sqrt(np.diag(self.information(at).inverse))
+    def errors(self, at: Any, information: Information) -> Any:
+        return np.sqrt(np.diag(information.inverse))
 
 
 def objective_of(model: Model) -> Squares | Likelihood:

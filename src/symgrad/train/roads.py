@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,20 +51,25 @@ def projected(rows: Rows, linear: tuple[int, ...], start: Any, method: str, limi
     """
     held, rest = list(linear), [k for k in range(len(start)) if k not in linear]
 
-    def complete(a: Any) -> tuple[Any, Any, Any, Any] | None:
+    @lru_cache(1)
+    def at_point(key: bytes) -> tuple[Any, Any, Any, Any] | None:
         full = np.array(start, dtype=float)
-        full[rest] = a
+        full[rest] = np.frombuffer(key)
         full[held] = 0.0
         base, f = rows.values(full), rows.jacobian(full)[:, held]
         length = np.linalg.norm(f, axis=0)
         if not (np.all(np.isfinite(base)) and np.all(np.isfinite(length))):
             return None
         unit = 1.0 / np.where(length > 0, length, 1.0)
-        u, s, vt = np.linalg.svd(f * unit, full_matrices=False)
+        q, triangle = np.linalg.qr(f * unit)
+        u, s, vt = np.linalg.svd(triangle)
         kept = s > len(f) * np.finfo(float).eps * s[0]
         right = unit[:, None] * (vt[kept].T / s[kept])
-        full[held] = -right @ (u[:, kept].T @ base)
+        full[held] = -right @ (u[:, kept].T @ (q.T @ base))
         return full, base + f @ full[held], f, right @ right.T
+
+    def complete(a: Any) -> tuple[Any, Any, Any, Any] | None:
+        return at_point(np.asarray(a, float).tobytes())
 
     def values(a: Any) -> Any:
         found = complete(a)
