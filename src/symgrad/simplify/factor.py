@@ -19,8 +19,16 @@ DEEPEST = 40
 
 
 def factor(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
-    """`roots` rewritten in a new graph (whose inputs keep name and type), and their new ids."""
-    return _Factor(graph, roots).run(roots)
+    """`roots` rewritten in a new graph (whose inputs keep name and type), and their new ids.
+
+    Taking out greedily may, rarely, undo more sharing than it finds: then nothing is rewritten.
+    """
+    out, new = _Factor(graph, roots).run(roots)
+    if out.operations(new) > graph.operations(roots):
+        out = Graph()
+        seen = graph.into(out, roots)
+        new = [seen[r] for r in roots]
+    return out, new
 
 
 class _Factor:
@@ -91,7 +99,7 @@ class _Factor:
                     terms.append((sign, [t]))
                 continue
             c, fs = flat.factors(t)
-            if len(fs) == 1 and c != 1 and uses[fs[0]] == 1 and ops[fs[0]] in SUMS:
+            if len(fs) == 1 and c != 1 and fs[0] >= 0 and uses[fs[0]] == 1 and ops[fs[0]] in SUMS:
                 scaled.append((sign * c, fs[0]))
             else:
                 terms.append((sign * c, fs))

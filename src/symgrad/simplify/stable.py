@@ -143,19 +143,24 @@ class _Search:
         terms = self._terms(i)
         if len(terms) < 2:
             return None
-        for k, (s, t) in enumerate(terms):
-            if not self._is_one(t):
-                continue
-            for j, (r, e) in enumerate(terms):
-                rest = [x for m, x in enumerate(terms) if m not in (j, k)]
-                v = self._exponent(e)
-                if r == -s and v is not None:
-                    return Hit("exp(u) - 1 as expm1(u)", lambda n, v=v, r=r: _joined(n, rest, r, EXPM1(n(v))))
-                if r == -1 and s == 1 and e in self.sigmoids and len(terms) == 2:
-                    sign, w = self.sigmoids[e]
-                    self.sigmoids[i] = (-sign, w)
-                    return Hit("1 - sigmoid(u) as sigmoid(-u)", lambda n: SIGMOID(_signed(n(w), -sign)))
-        return None
+        ones = [t for t in terms if self._is_one(t[1])]
+        if not ones:
+            return None
+        one = ones[0]
+        found = [(s, e) for s, e in terms if s == -one[0] and (self._exponent(e) is not None or e in self.sigmoids)]
+        if not found:
+            return None
+        s, e = found[0]
+        rest = list(terms)
+        rest.remove(one)
+        rest.remove((s, e))
+        v = self._exponent(e)
+        if v is not None:
+            return Hit("exp(u) - 1 as expm1(u)", lambda n: _joined(n, rest, s, EXPM1(n(v))))
+        if s > 0 or rest:
+            return None
+        sign, w = self.sigmoids[i] = (-self.sigmoids[e][0], self.sigmoids[e][1])
+        return Hit("1 - sigmoid(u) as sigmoid(-u)", lambda n: SIGMOID(_signed(n(w), sign)))
 
     def _divide(self, i: int, a: int, b: int) -> Hit | None:
         """a / (1 + exp(v)) and exp(v) / (1 + exp(v)); also over powers of the sum, and exp(u)/(exp(u) + exp(v))."""
