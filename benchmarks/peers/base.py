@@ -20,6 +20,9 @@ class Peer(ABC):
     import_counts = False
     """Whether the first result includes the import: it does for who starts from SymPy's expressions."""
 
+    answers_at_once = False
+    """Whether a call answers before `compile`: then that is the first result."""
+
     def __init__(self, problem: Problem, program: Program) -> None:
         self.problem = problem
         self.program = program

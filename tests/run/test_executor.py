@@ -112,6 +112,21 @@ def test_map(rows: int) -> None:
     assert np.isnan(wide[:, 1::2]).all()
 
 
+def test_map_in_place_and_truth_values() -> None:
+    p = np.asfortranarray(np.random.default_rng(0).normal(size=(40, 2)))
+    want = p.copy()[:, ::-1]
+    swap = sg.function([x, y], [y, x]).compile()
+    swap.map(p, out=p)
+    np.testing.assert_array_equal(p, want)
+    less = sg.function([x, y], x < y).compile()
+    np.testing.assert_array_equal(less.map(want), want[:, 0] < want[:, 1])
+    assert less(1, 2) is True
+    apart = np.zeros((40, 8), bool)
+    less.map(want, out=apart[:, 3])
+    np.testing.assert_array_equal(apart[:, 3], want[:, 0] < want[:, 1])
+    assert apart.sum() == apart[:, 3].sum()
+
+
 def test_map_refuses() -> None:
     f = fresh()
     with pytest.raises(sg.ArgumentError, match=r"shape \(n, 2\).*x, y.*got shape \(3, 3\)"):

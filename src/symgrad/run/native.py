@@ -82,8 +82,9 @@ class Native:
                 if rank and not a[:1].flags.c_contiguous:
                     a = np.ascontiguousarray(a)
                 steps.append(a.strides[0])
-            if not a.flags.aligned:
+            if not a.flags.aligned or (out is not None and np.may_share_memory(a, out)):
                 a = a.copy()
+                steps[-1] = a.strides[0] if steps[-1] else 0
             keep.append(a)
             starts.append(_address(a))
             lengths += a.shape[a.ndim - rank :] if rank else ()
@@ -105,9 +106,12 @@ class Native:
             own = tuple(n for n in type.shape if n is not None)
             cells, dtype = math.prod(own), np.dtype(type.dtype)
             if out is None:
-                memory = np.empty((*own, *shape), dtype)
+                row = points
+                if cells > 8 and points * dtype.itemsize % 512 == 0:
+                    row += 64 // dtype.itemsize  # columns a power of two apart would share a few cache lines
+                memory = np.empty((cells, row), dtype)[:, :points].reshape((*own, *shape))
                 result = memory.transpose(*range(len(own), memory.ndim), *range(len(own)))
-                places.append(_address(memory) + np.arange(cells) * (points * dtype.itemsize))
+                places.append(_address(memory) + np.arange(cells) * (row * dtype.itemsize))
                 strides.append(np.full(cells, dtype.itemsize))
             else:
                 result = out

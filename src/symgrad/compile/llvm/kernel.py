@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symgrad.compile.llvm.batch import batch
+from symgrad.compile.llvm.batch import by_point, by_vector
 from symgrad.compile.llvm.body import FOLD, GATHER, STACK, Array, Value, Values, refuse_arrays
 from symgrad.compile.llvm.vector_math import functions
 from symgrad.compile.llvm.writer import SIZES, Module, Writer, has
@@ -29,6 +29,11 @@ from symgrad.graph import CONST, INPUT, Graph, Type
 
 CHUNK = 500
 ON_STACK = 65536  # bytes of workspace that a call for one point takes from the stack
+
+
+# a batch's results never overlap its arguments: loads and stores need not wait for one another
+_INPUT, _OUTPUT = "!alias.scope !3, !noalias !4", "!alias.scope !4, !noalias !3"
+_SCOPES = "!0 = distinct !{!0}\n!1 = distinct !{!1, !0}\n!2 = distinct !{!2, !0}\n!3 = !{!1}\n!4 = !{!2}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class Layout:
         for i in program.inputs:
             self.lengths_at[i] = count
             count += len(g.types[i].shape)
-        self.cells_of: dict[int, list[int]] = {}  # node -> its places in `out`
+        self.cells_of: dict[int, list[tuple[int, int]]] = {}  # node -> its cells and their places in `out`
         self.cells: list[tuple[int, int]] = []  # place in `out` and size of every cell
         self.offsets: list[int] = []
         at = 0
@@ -111,7 +116,7 @@ class Layout:
             self.offsets.append(at)
             for c in g.args[node] if g.ops[node] is STACK else (node,):
                 size = SIZES[g.types[c].dtype]
-                self.cells_of.setdefault(c, []).append(at)
+                self.cells_of.setdefault(c, []).append((len(self.cells), at))
                 self.cells.append((at, size))
                 at += size
             at += -at % 8
@@ -168,17 +173,17 @@ def kernel(program: Program, width: int, fused: bool, with_batch: bool = True) -
     declared = {line[line.index("@") : line.index("(")]: line for line in module.declarations if "(" in line}
     declared |= {line.split(" ")[0]: line for line in module.declarations if "(" not in line}
     declared |= {"@malloc": "declare ptr @malloc(i64)", "@free": "declare void @free(ptr)"}
-    texts = [*(declared | maths).values(), *parts, _one(layout)]
+    texts = [_SCOPES, *(declared | maths).values(), *parts, _one(layout)]
     work = 0
     if with_batch:
-        driver = batch(layout, width, "one" if width == 1 else "vector")
+        driver = by_vector(layout, width) if width > 1 else by_point(layout)
         texts.append(driver.text)
         work = driver.work
     return Kernel("\n".join(texts) + "\n", width, work, tuple(layout.offsets), layout.size)
 
 
 def _parts(layout: Layout, module: Module, width: int, prefix: str) -> list[str]:
-    """`void @<prefix>.<p>(in, arrays, lengths, out, slots)` for every part; a cell's `width` points are neighbours."""
+    """`void @<prefix>.<p>(in, arrays, lengths, out, slots)` for every part; for vectors see `by_vector`."""
     return [_part(layout, module, width, prefix, p) for p in range(len(layout.parts))]
 
 
@@ -189,6 +194,9 @@ def _part(layout: Layout, module: Module, width: int, prefix: str, p: int) -> st
     def place(base: str, offset: int) -> str:
         return w.emit(f"getelementptr i8, ptr {base}, i64 {offset}") if offset else base
 
+    def column(table: str, k: int) -> str:
+        return w.emit(f"getelementptr i8, ptr {w.emit(f'load ptr, ptr {place(table, 8 * k)}')}, i64 %shift")
+
     def outside(i: int) -> Value:
         type = g.types[i]
         t = w.type(type.dtype)
@@ -198,7 +206,9 @@ def _part(layout: Layout, module: Module, width: int, prefix: str, p: int) -> st
         if type.shape:
             data = w.emit(f"load ptr, ptr {place('%arrays', 8 * k)}")
             return Array(data, _lengths(w, type, layout.lengths_at[i]), type.dtype)
-        at = place("%in", 8 * width * k)
+        if width > 1:
+            return w.emit(f"load {t}, ptr {column('%in', k)}, align {SIZES[type.dtype]}, {_INPUT}")
+        at = place("%in", 8 * k)
         if type.dtype == "bool":
             return w.emit(f"icmp ne i8 {w.emit(f'load i8, ptr {at}')}, 0")
         return w.emit(f"load {t}, ptr {at}, align 8")
@@ -206,13 +216,15 @@ def _part(layout: Layout, module: Module, width: int, prefix: str, p: int) -> st
     values = Values(w, g, "%slots", outside)
 
     def deliver(i: int) -> None:
-        for offset in layout.cells_of.get(i, ()):
+        for cell, offset in layout.cells_of.get(i, ()):
             value, dtype = values.scalar(i), g.types[i].dtype
             t = w.type(dtype)
             if dtype == "bool":
                 t = "i8" if width == 1 else f"<{width} x i8>"
                 value = w.emit(f"zext {w.spelled['i1']} {value} to {t}")
-            w.lines.append(f" store {t} {value}, ptr {place('%out', offset * width)}, align {SIZES[dtype]}")
+            at = f"{column('%out', cell)}" if width > 1 else place("%out", offset)
+            about = f", {_OUTPUT}" if width > 1 else ""
+            w.lines.append(f" store {t} {value}, ptr {at}, align {SIZES[dtype]}{about}")
 
     values.expect(layout.parts[p])
     for i in layout.parts[p]:
@@ -225,10 +237,13 @@ def _part(layout: Layout, module: Module, width: int, prefix: str, p: int) -> st
         for i in layout.cells_of:
             if g.ops[i] is CONST or g.ops[i] is INPUT:
                 deliver(i)
-    head = (
-        f"define internal void @{prefix}.{p}(ptr noalias readonly %in, ptr noalias readonly %arrays, "
-        "ptr noalias readonly %lengths, ptr noalias %out, ptr noalias %slots) nounwind"
+    arguments = (
+        "ptr noalias readonly %in, ptr noalias readonly %arrays, ptr noalias readonly %lengths, "
+        "ptr noalias %out, ptr noalias %slots"
+        if width == 1
+        else "ptr noalias readonly %in, ptr noalias readonly %out, ptr noalias %slots, i64 %shift"
     )
+    head = f"define internal void @{prefix}.{p}({arguments}) nounwind"
     return "\n".join([head + " {", "entry:", *w.slots, *w.lines, " ret void", "}"])
 
 
