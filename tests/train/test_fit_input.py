@@ -137,7 +137,8 @@ def test_start_must_name_parameters(start):
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [("x", sg.DtypeError), (np.nan, sg.ArgumentError), ([1, 2], sg.DtypeError)]
+    ("value", "error"),
+    [("x", sg.DtypeError), (np.nan, sg.ArgumentError), ([1, 2], sg.ArgumentError), ([[1]], sg.DtypeError)],
 )
 def test_start_must_be_numbers(value, error):
     with pytest.raises(error, match="'b'"):

@@ -83,6 +83,14 @@ class Executor:
                 f"{self.name}.map needs points of shape (n, {len(self.names)}), one column per input "
                 f"({', '.join(self.names)}); got shape {columns.shape}"
             )
+        native = self.native
+        if native is not None and native.kernel.work and len(columns) and native.takes_rows(columns):
+            if out is not None:
+                self._check(out, columns.shape[:1])
+            leaves = native.rows(columns, out)
+            if leaves is not None:
+                result = self._nest(self._full(leaves, columns.shape[:1]))
+                return result if self._finish is None else self._finish(result)
         arrays = [
             as_array(self.name, n, columns[:, k], t)
             for k, (n, t) in enumerate(zip(self.names, self.types, strict=True))
@@ -131,6 +139,10 @@ class Executor:
             if out is not None:
                 out[...] = leaves[0]
                 leaves = [out]
+        return self._full(leaves, shape)
+
+    def _full(self, leaves: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
+        """Every output with the batch in front; a single number as Python's."""
         results = []
         for value, type in zip(leaves, self.out_types, strict=True):
             full = shape + value.shape[value.ndim - len(type.shape) :]

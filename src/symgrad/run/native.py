@@ -69,7 +69,7 @@ class Native:
         only output, shape `shape` + its own.
         """
         points = math.prod(shape)
-        keep, starts, steps, lengths = [], [], [], []
+        keep, starts, steps, lengths = [], [], [], []  # `keep`: copies live until the call is over
         for a, type in zip(arrays, self._types, strict=True):
             rank = len(type.shape)
             if a.ndim == rank:
@@ -88,13 +88,27 @@ class Native:
             keep.append(a)
             starts.append(_address(a))
             lengths += a.shape[a.ndim - rank :] if rank else ()
+        return self._start(np.array(starts, np.uintp), np.array(steps), np.array(lengths, np.int64), shape, out)
+
+    def rows(self, points: Any, out: Any = None) -> list[Any] | None:
+        """The outputs for every row of `points`, an aligned array of this program's dtype, one column per input."""
+        if out is not None and np.may_share_memory(points, out):
+            points = points.copy()
+        count = len(self._types)
+        starts = (_address(points) + np.arange(count) * points.strides[1]).astype(np.uintp)
+        return self._start(starts, np.full(count, points.strides[0]), np.zeros(0, np.int64), points.shape[:1], out)
+
+    def takes_rows(self, points: Any) -> bool:
+        """Whether `rows` does: all inputs are scalars of this program's dtype, and so are the points."""
+        dtype = self.program.dtype
+        return points.dtype == dtype and points.flags.aligned and all(t == (dtype, ()) for t in self._types)
+
+    def _start(self, starts: Any, steps: Any, lengths: Any, shape: tuple[int, ...], out: Any) -> list[Any] | None:
+        points = math.prod(shape)
         places, strides, results = self._results(shape, points, out)
-        ins = np.array(starts, np.uintp)
-        in_steps, length = np.array(steps, np.int64), np.array(lengths, np.int64)
-        addresses = [_address(v) for v in (ins, in_steps, length, places, strides)]
-        if self._run(points, *addresses):
-            return None
-        return results
+        steps = steps.astype(np.int64)
+        tables = (starts, steps, lengths, places, strides)  # they live until the call is over
+        return None if self._run(points, *map(_address, tables)) else results
 
     def _results(self, shape: tuple[int, ...], points: int, out: Any) -> tuple[Any, Any, list[Any]]:
         """Address and step of every cell, and the arrays they are in.

@@ -61,3 +61,9 @@ def definite(matrix: Any) -> Any:
     if w[0] <= len(w) * EPS * w[-1]:
         return None
     return (v / w) @ v.T * np.outer(unit, unit)
+
+
+def gram(a: Any) -> Any:
+    """A^T A, an array, of an array or a sparse matrix."""
+    square = a.T @ a
+    return square.toarray() if hasattr(square, "toarray") else square

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from symgrad.train.linear import Information, curvature_information
-from symgrad.train.model import Model, Rows
+from symgrad.train.linear import Information, curvature_information, gram
+from symgrad.train.model import Model
+from symgrad.train.rows import Rows
 
 
 class Objective(Protocol):
@@ -56,11 +57,11 @@ class Squares:
         return self.rows.jacobian(at).T @ self.rows.values(at)
 
     def hessian(self, at: Any) -> Any:
-        j = self.rows.jacobian(at)
-        return j.T @ j + self.rows.curvature(at, self.rows.values(at))
+        return gram(self.rows.jacobian(at)) + self.rows.curvature(at, self.rows.values(at))
 
     def lengths(self, at: Any) -> Any:
-        return np.linalg.norm(self.rows.jacobian(at), axis=0)
+        j = self.rows.jacobian(at)
+        return np.sqrt(np.asarray((j * j).sum(axis=0)).ravel())
 
     def size(self, at: Any) -> float:
         return float(np.sqrt(2 * self.value(at))) or 1.0
@@ -69,7 +70,8 @@ class Squares:
         return 1e-12 * self.value(at)
 
     def information(self, at: Any) -> Information:
-        return Information(self.rows.jacobian(at))
+        j = self.rows.jacobian(at)
+        return curvature_information(gram(j)) if self.rows.sparse else Information(j)
 
     def errors(self, at: Any, information: Information) -> Any:
         free = max(self.rows.rows - len(at), 1)
@@ -89,7 +91,7 @@ class Likelihood:
         return c if np.isfinite(c) else float("inf")
 
     def gradient(self, at: Any) -> Any:
-        return np.sum(self.rows.jacobian(at), axis=0)
+        return np.asarray(self.rows.jacobian(at).sum(axis=0)).ravel()
 
     def hessian(self, at: Any) -> Any:
         return self.rows.curvature(at, np.ones(self.rows.rows))

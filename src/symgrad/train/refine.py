@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.compile.mpmath import Digits
 from symgrad.errors import UnsupportedError
 from symgrad.train.linear import Information
-from symgrad.train.model import Rows
+from symgrad.train.rows import Rows
 
 DIGITS = 40
 SAMPLE = 24
@@ -77,8 +77,10 @@ def worthwhile(rows: Rows, digits: Digits, at: Any) -> bool:
 def refine(rows: Rows, at: Any, always: bool = False) -> Refined | None:
     """Newton steps from a minimum found in float64; None where they would change nothing or can't be had.
 
-    `always`: whatever it takes.
+    `always`: whatever it takes. Vectors of parameters are left as they are.
     """
+    if rows.grouped:
+        return None
     try:
         digits = program(rows)
         if not always and (digits.size * rows.rows > LARGE or not worthwhile(rows, digits, at)):

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from symgrad.train.result import FitResult
 
+SHOWN = 40
+"""Parameters that the printed table shows."""
+
 
 def brief(result: FitResult) -> str:
     """One line: parameters with their errors."""
@@ -48,7 +51,10 @@ def facts(result: FitResult) -> list[tuple[str, str]]:
 def report(result: FitResult) -> str:
     """The table that `str(result)` is."""
     head = ("parameter", "value", "standard error", "relative")
-    lines = [head, *rows(result)]
+    table = rows(result)
+    if len(table) > SHOWN:
+        table = [*table[: SHOWN - 5], ("...", f"{len(table)} in all", "", ""), *table[-4:]]
+    lines = [head, *table]
     widths = [max(len(line[k]) for line in lines) for k in range(4)]
     text = []
     for k, line in enumerate(lines):

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.train.model import Rows
 from symgrad.train.objective import Objective
+from symgrad.train.rows import Rows
 
 TOLERANCE = 1e-15
 

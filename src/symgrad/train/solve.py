@@ -26,6 +26,7 @@ FLOOR = 1e-29
 """A sum of squares below this fraction of the one at the start is as good as zero."""
 
 SQUARES = ("projected lm", "lm", "trf", "newton", "projected trf", "dogbox")
+SPARSE = ("trf", "newton", "dogbox")
 LIKELIHOOD = ("newton", "bfgs", "newton-cg", "nelder-mead")
 
 
@@ -42,11 +43,14 @@ class Solver:
         self.bounds = bounds
         self._floor = 0.0
         self.squares = isinstance(objective, Squares)
-        self.linear = objective.rows.linear() if self.squares and bounds is None else ()
+        sparse = objective.rows.sparse
+        self.linear = objective.rows.linear() if self.squares and bounds is None and not sparse else ()
         if bounds is not None:
             self.roads: tuple[str, ...] = ("trf", "dogbox") if self.squares else ("l-bfgs-b",)
         elif self.squares:
             self.roads = tuple(r for r in SQUARES if self.linear or not r.startswith("projected"))
+            if sparse:
+                self.roads = SPARSE
         else:
             self.roads = LIKELIHOOD
 
