@@ -23,6 +23,8 @@ from symgrad.simplify import simplify
 
 def variables(f: Function, wrt: Any) -> tuple[list[int], bool]:
     """Positions of the inputs that `wrt` means, and whether it means a single one."""
+    if not isinstance(f, Function):
+        raise ArgumentError(f"{f!r:.60} is no Function; make one with sg.function(symbols, expression)")
     names = f.names
     if wrt is None:
         chosen = [k for k, n in enumerate(names) if n not in f.parameters]

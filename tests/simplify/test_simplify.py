@@ -225,3 +225,20 @@ def test_the_value_beside_the_gradient_is_stable_too() -> None:
 def test_rewrites_are_counted() -> None:
     f = sg.function([x, y], sp.log(1 + x) * sp.log(1 + y))
     assert f.rewrites == ["stable form: log(1 + u) as log1p(u), 2 times"]
+
+
+def test_half_integer_powers_take_no_pow() -> None:
+    e = x ** sp.Rational(5, 2) + x ** sp.Rational(3, 2) - x ** sp.Rational(-3, 2)
+    f = sg.function([x], e)
+    graph, _, outputs = f.program
+    used = {graph.ops[i].name for i, needed in enumerate(graph.reach(outputs)) if needed}
+    assert "power" not in used
+    assert f(2.5) == pytest.approx(2.5**2.5 + 2.5**1.5 - 2.5**-1.5, rel=1e-15)
+    assert math.isnan(f(-1.0))
+    assert sg.function([x], x ** sp.Rational(1, 3))(8.0) == 2.0
+
+
+def test_passes_keep_unused_inputs_out_and_shared_outputs_apart() -> None:
+    f = sg.function([x, y], [x + y, x + y, (x + y) ** 2, x])
+    assert f(1.0, 2.0).tolist() == [3.0, 3.0, 9.0, 1.0]
+    assert f.count_ops() == 2

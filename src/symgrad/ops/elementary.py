@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.graph import CONST, Graph, Node, Type
-from symgrad.ops.arith import NONZERO, divide, integer_power, mask, multiply, number, one_like, where
+from symgrad.ops.arith import NONZERO, divide, integer_power, mask, number, one_like, where
 from symgrad.ops.compare import equal, greater_equal, logical_or, not_equal
 from symgrad.ops.declare import FRACTION, POSITIVE, REAL, UNIT, constant, elementwise
 
@@ -34,12 +34,6 @@ def _power(g: Graph, args: tuple[int, ...], _: Any) -> int | None:
         return g.build(sqrt, (a,))
     if y == -HALF and not g.types[a].shape:
         return g.build(divide, (g.const(1, dtype), g.build(sqrt, (a,))))
-    if y.__class__ is Fraction and y.denominator == 2 and abs(y) < 8 and not g.types[a].shape:
-        # x**(n + 1/2) = x**n * sqrt(x): the same domain, and no call of pow
-        root = g.build(sqrt, (a,))
-        whole = int(abs(y) - HALF)
-        up = g.build(multiply, (g.build(integer_power, (a,), (whole,)), root))
-        return up if y > 0 else g.build(divide, (g.const(1, dtype), up))
     return None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from symgrad.graph import Graph
 from symgrad.simplify.factor import factor
 from symgrad.simplify.pairs import share_pairs
+from symgrad.simplify.powers import split_powers
 from symgrad.simplify.signs import settle_signs
 from symgrad.simplify.stable import rewrites, stabilise
 
@@ -21,8 +22,8 @@ def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
 
 
 def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
-    """Common pairs shared and signs settled, in a new graph."""
-    return settle_signs(*share_pairs(graph, roots))
+    """Half-integer powers split, common pairs shared and signs settled, in a new graph."""
+    return settle_signs(*share_pairs(*split_powers(graph, roots)))
 
 
-__all__ = ["factor", "program", "rewrites", "settle_signs", "share_pairs", "simplify", "stabilise"]
+__all__ = ["factor", "program", "rewrites", "settle_signs", "share_pairs", "simplify", "split_powers", "stabilise"]
