@@ -60,6 +60,7 @@ class TrainStep:
         chosen, _ = variables(loss, params)
         self.params = tuple(loss.names[k] for k in chosen)
         self.data = tuple(n for n in loss.names if n not in self.params)
+        self._data = set(self.data)
         self.optimizer = optimizer
         self.gradient = grad(loss, chosen)
         both = value_and_grad(loss, chosen)
@@ -113,7 +114,11 @@ class TrainStep:
     def __call__(self, state: State, **data: Any) -> float:
         """One step, in place; the loss before it."""
         held = [state.arrays[n] for n in self.names]
-        value, *new = self.function(*held, **data)
+        values = [a if a.ndim else a.item() for a in held]
+        if data.keys() == self._data:  # by position, as machine code takes them
+            value, *new = self.function(*values, *[data[n] for n in self.data])
+        else:
+            value, *new = self.function(*values, **data)  # says what is missing
         for array, result in zip(held, new, strict=True):
             array[...] = result
         return value
