@@ -30,7 +30,7 @@ LABELS: dict[str, str] = {
     "logical_or": "or",
     "logical_xor": "xor",
     "logical_not": "not",
-    "mask": "only if",
+    "mask": "else 0",
     "sigmoid": "σ",
     "gamma": "Γ",
     "gammaln": "log Γ",
@@ -41,7 +41,7 @@ LABELS: dict[str, str] = {
 }
 PORTS: dict[str, tuple[str, ...]] = {
     "where": ("if", "then", "else"),
-    "mask": ("if", "value"),
+    "mask": ("if", "then"),
     "fold": ("from", "to"),
 }
 """What stands beside the arrows, inside of the box."""

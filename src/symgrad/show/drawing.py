@@ -101,7 +101,7 @@ def svg(drawing: Drawing) -> str:
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:.0f}" height="{h:.0f}" viewBox="0 0 {w:.0f} {h:.0f}" '
         f'role="img" font-family="{FAMILY}">',
-        f"<title>{escape(drawing.title)}</title>",
+        f"<title>{_plain(drawing.title)}</title>",
         f'<g fill="none" stroke="{LINE}" stroke-width="1.3">',
     ]
     for line in drawing.lines:
@@ -120,15 +120,15 @@ def svg(drawing: Drawing) -> str:
             f'y="{b.y - b.height / 2:.1f}" width="{b.width:.1f}" height="{b.height:.1f}" '
             f'rx="{corner(b):.1f}" fill="{ground}" stroke="{border}" stroke-width="1.3"{dashed}/>'
             f'<text x="{_middle(b):.1f}" y="{b.y + 0.36 * FONT:.1f}" text-anchor="middle" font-size="{FONT:g}" '
-            f'fill="{INK}">{escape(b.text)}</text>'
+            f'fill="{INK}">{_plain(b.text)}</text>'
         )
         out += [
-            f'<text x="{t.x:.1f}" y="{t.y:.1f}" font-size="{t.size:g}" fill="{PORT}">{escape(t.text)}</text>'
+            f'<text x="{t.x:.1f}" y="{t.y:.1f}" font-size="{t.size:g}" fill="{PORT}">{_plain(t.text)}</text>'
             for t in _inside(b)
         ]
     out += [
         f'<text x="{t.x:.1f}" y="{t.y:.1f}" text-anchor="{t.anchor}" font-size="{t.size:g}" fill="{GREY}">'
-        f"{escape(t.text)}</text>"
+        f"{_plain(t.text)}</text>"
         for t in drawing.words
     ]
     return "\n".join([*out, "</svg>"]) + "\n"
@@ -218,6 +218,11 @@ def _inside(box: Box) -> list[Words]:
     step = box.height / (len(box.ports) + 1)
     left, top = box.x - box.width / 2 + 7, box.y - box.height / 2 + 0.36 * SMALL
     return [Words(left, top + (k + 1) * step, text) for k, text in enumerate(box.ports)]
+
+
+def _plain(text: str) -> str:
+    """A text inside XML, which has no room for control characters."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def _at(p: Point) -> str:

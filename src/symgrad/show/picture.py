@@ -20,10 +20,10 @@ from symgrad.ops.control import accumulates, parts
 from symgrad.show.drawing import SMALL, Box, Drawing, Words, png, ports_width, svg, text_width
 from symgrad.show.layout import Edge, layout
 
-MAX_NODES = 110
+MAX_NODES = 150
 """Inputs and operations that are drawn."""
 MAX_OUTPUTS = 36
-MAX_TEXT = 28
+MAX_TEXT = 36
 """Characters in a box."""
 MARGIN = 16.0
 ORDER = "(arguments from top to bottom)"
@@ -211,7 +211,7 @@ class _Picture:
 
 
 def _places(names: list[str]) -> str:
-    return " = ".join(names) if len(names) < 3 else f"{names[0]} = … ({len(names)} places)"
+    return " = ".join(names) if len(names) < 3 else f"{names[0]} = … ({len(names)} in all)"
 
 
 def label(graph: Graph, i: int) -> str:
