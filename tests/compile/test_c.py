@@ -72,6 +72,38 @@ def test_sparse_header_holds_the_pattern(tmp_path):
     assert "in[0] = x" in header
 
 
+@needs_compiler
+def test_loops(tmp_path):
+    i, j, n = sp.symbols("i j n", integer=True)
+    a, b = sp.IndexedBase("a"), sp.IndexedBase("b")
+    series = sp.Sum(x**i / sp.factorial(i), (i, 0, 20)) * sp.Product(1 + y / (i + 1), (i, 0, 3))
+    f = sg.grad(sg.function([x, y], series))
+    run, header = build(tmp_path, f)
+    np.testing.assert_allclose(run([0.3, 0.2], 2), f(0.3, 0.2), rtol=1e-14)
+    assert "void model" in header
+    data = sp.Sum(b[i, 1] * sp.exp(-x * a[i]) * sp.Sum(a[j], (j, 0, i)), (i, 0, n - 1))
+    f = sg.value_and_grad(sg.function([x], data))
+    source, header = f.c(tmp_path / "sums")
+    library = tmp_path / "sums.so"
+    subprocess.run([CC, "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable", "-shared", "-fPIC",
+                    source, "-lm", "-o", library], check=True)  # fmt: skip
+    call = ctypes.CDLL(str(library)).sums
+    columns = {"a": np.linspace(0, 1, 9), "b": np.arange(18.0).reshape(9, 2)}
+    order = [name for name in f.names if name in columns]
+    arrays = (ctypes.c_void_p * 2)(*[columns[name].ctypes.data for name in order])
+    lengths = np.array([n for name in order for n in columns[name].shape], np.int64)
+    scalars = {"x": 0.7, "n": 9.0}
+    given = np.array([scalars[name] for name in f.names if name in scalars])
+    out = np.zeros(2)
+    call.argtypes = [ctypes.c_void_p] * 4
+    assert call(given.ctypes.data, arrays, lengths.ctypes.data, out.ctypes.data) == 0
+    want = f(x=0.7, n=9, **columns)
+    np.testing.assert_allclose(out, want, rtol=1e-14)
+    given[given == 9.0] = 10.0
+    assert call(given.ctypes.data, arrays, lengths.ctypes.data, out.ctypes.data) == 1
+    assert f"arrays[0] = {order[0]}" in header.read_text()
+
+
 def test_refuses_what_libm_has_not(tmp_path):
     f = sg.function([x], sp.besselj(0, x))
     with pytest.raises(sg.UnsupportedError, match="C back end"):

@@ -3,21 +3,17 @@ order of the arguments."""
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
+from symgrad.compile.c_body import ATOM, Array, Body, has
 from symgrad.compile.lower import lower
-from symgrad.dialects.c import CALLS, INFIX, PRELUDE
 from symgrad.errors import ArgumentError, UnsupportedError
-from symgrad.graph import NAMED, REGISTER, Graph
+from symgrad.graph import Graph
 from symgrad.graph.tree import Csr, Tree
-
-STACK, ELEMENT = REGISTER["stack"], REGISTER["element"]
-SIGNED, ATOM = 25, 40
 
 
 def write_c(
@@ -43,158 +39,99 @@ def write_c(
 def c_source(
     name: str, graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tree, title: str
 ) -> tuple[str, str]:
-    """Source and header of `void name(const real *in, real *out)`."""
+    """Source and header of `void name(const real *in, real *out)`.
+
+    Where elements are read at computed places it is
+    `int name(const real *in, const real *const *arrays, const long long *lengths, real *out)`: the arrays whose
+    lengths only a call knows come apart, and 1 is returned where a place was outside its array (else 0).
+    """
     dtypes = {graph.types[i].dtype for i in (*inputs, *outputs)} - {"bool", "int64"}
     if len(dtypes) > 1:
         raise UnsupportedError("C code is of one dtype; this function mixes float32 and float64")
     real, suffix = ("float", "f") if dtypes == {"float32"} else ("double", "")
-    places, size = _input_places(graph, inputs)
-    lowered, roots = lower(graph, outputs, lambda op: op.name in INFIX or op.name in CALLS or op.name in _OWN, "C")
-    body, prelude, count = _body(lowered, roots, places, suffix)
-    documentation = _documentation(name, graph, inputs, outputs, tree, title, size, count)
+    lowered, roots = lower(graph, outputs, has, "C")
+    places = Places(graph, inputs)
+    body = Body(places.texts, suffix)
+    count = body.outputs(lowered, roots)
+    computed = any("outside" in line for line in body.lines) or bool(places.arrays)
+    documentation = _documentation(name, graph, outputs, tree, title, places, count, computed)
+    signature = (
+        f"int {name}(const {real} *in, const {real} *const *arrays, const long long *lengths, {real} *out)"
+        if computed
+        else f"void {name}(const {real} *in, {real} *out)"
+    )
     guard = f"{name.upper()}_H"
     header = (
         f"{documentation}\n#ifndef {guard}\n#define {guard}\n\n"
         f"{_pattern(name, tree)}"
         f'#ifdef __cplusplus\nextern "C" {{\n#endif\n'
-        f"void {name}(const {real} *in, {real} *out);\n"
+        f"{signature};\n"
         f"#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
     )
     source = f"/* {title}. See the header for the order of arguments. */\n#include <math.h>\n\n"
-    if prelude:
-        source += f"typedef {real} real;\n" + "\n".join(p.replace("@", suffix) for p in prelude) + "\n\n"
-    source += f"void {name}(const {real} *in, {real} *out)\n{{\n"
-    source += "\n".join("    " + line.replace("REAL", real) for line in body) + "\n}\n"
-    return source, header
+    if body.prelude:
+        source += f"typedef {real} real;\n" + "\n".join(body.prelude) + "\n\n"
+    lines = [f"(void){n};" for n in ("in", "arrays", "lengths") if (n == "in" or computed)]
+    if computed:
+        lines.append("int outside = 0;")
+    lines += body.lines
+    if computed:
+        lines.append("return outside;")
+    return source + f"{signature}\n{{\n" + "\n".join("    " + t.replace("REAL", real) for t in lines) + "\n}\n", header
 
 
-_OWN = frozenset({"stack", "element", "negative", "where", "mask"})
+class Places:
+    """Where each input stands: in `in`, or, where only a call knows its lengths, in `arrays`."""
 
-
-def _input_places(graph: Graph, inputs: Sequence[int]) -> tuple[dict[str, int], int]:
-    """The offset of each input in `in`, and their size together."""
-    places: dict[str, int] = {}
-    size = 0
-    for i in inputs:
-        name, type = graph.attrs[i]
-        if None in type.shape:
-            raise UnsupportedError(f"{name} has a length that only a call knows; C code needs a fixed shape")
-        places[name] = size
-        size += _size(type.shape)
-    return places, size
-
-
-def _size(shape: Sequence[int | None]) -> int:
-    n = 1
-    for k in shape:
-        assert k is not None
-        n *= k
-    return n
-
-
-def _body(graph: Graph, roots: Sequence[int], places: dict[str, int], suffix: str) -> tuple[list[str], list[str], int]:
-    """Statements, the functions they need, and the number of results."""
-    live = graph.reach(roots)
-    uses = [0] * len(graph)
-    for i, needed in enumerate(live):
-        if needed:
-            for a in graph.args[i]:
-                uses[a] += 1
-    texts: dict[int, tuple[str, int]] = {}
-    lines: list[str] = []
-    needed_functions: set[str] = set()
-
-    def place(i: int, strength: int) -> str:
-        text, own = texts[i]
-        return text if own >= strength else f"({text})"
-
-    for i, needed in enumerate(live):
-        op = graph.ops[i]
-        if not needed or op is STACK:
-            continue
-        if graph.types[i].shape and op.name != "input":
-            raise UnsupportedError(f"the C back end has no arrays yet: {op.name} of shape {graph.types[i].shape}")
-        text, strength = _text(graph, i, places, suffix, place)
-        for f in PRELUDE:
-            if f in text:
-                needed_functions.add(f)
-        if (uses[i] > 1 and strength < ATOM) or len(text) > 100:
-            kind = "int" if graph.types[i].dtype == "bool" else "REAL"
-            lines.append(f"const {kind} v{i} = {text};")
-            text, strength = f"v{i}", ATOM
-        texts[i] = text, strength
-    at = 0
-    for r in roots:
-        parts = graph.args[r] if graph.ops[r] is STACK else (r,)
-        for p in parts:
-            lines.append(f"out[{at}] = {texts[p][0]};")
-            at += 1
-    if not any("in[" in line for line in lines):
-        lines.insert(0, "(void)in;")
-    return lines, [PRELUDE[f] for f in PRELUDE if f in needed_functions], at
-
-
-def _text(graph: Graph, i: int, places: dict[str, int], suffix: str, place: Any) -> tuple[str, int]:
-    op, args = graph.ops[i], graph.args[i]
-    name = op.name
-    if name == "const":
-        return _constant(graph.attrs[i][0], suffix)
-    if name == "input":
-        return f"in[{places[graph.attrs[i][0]]}]", ATOM
-    if name == "element":
-        source, type = graph.attrs[args[0]]
-        at = 0
-        for k, n in zip(graph.attrs[i][0], type.shape, strict=True):
-            at = at * n + k
-        return f"in[{places[source] + at}]", ATOM
-    if name in INFIX:
-        sign, strength, left, right = INFIX[name]
-        return f"{place(args[0], left)} {sign} {place(args[1], right)}", strength
-    if name == "negative":
-        return f"-{place(args[0], SIGNED + 1)}", SIGNED
-    if name == "where":
-        return f"{place(args[0], 2)} ? {place(args[1], 2)} : {place(args[2], 2)}", 1
-    if name == "mask":
-        return f"{place(args[0], 2)} ? {place(args[1], 2)} : 0", 1
-    return CALLS[name].replace("@", suffix).format(*(place(a, 0) for a in args)), ATOM - 1
-
-
-def _constant(value: Any, suffix: str) -> tuple[str, int]:
-    if isinstance(value, bool):
-        return str(int(value)), ATOM
-    number = NAMED[value] if isinstance(value, str) else float(value) if isinstance(value, Fraction) else value
-    number = float(number)
-    if number != number:
-        return "NAN", ATOM
-    if number in (float("inf"), float("-inf")):
-        return ("INFINITY", ATOM) if number > 0 else ("-INFINITY", SIGNED)
-    return f"{number!r}{suffix}", ATOM if number >= 0 and not repr(number).startswith("-") else SIGNED
+    def __init__(self, graph: Graph, inputs: Sequence[int]) -> None:
+        self.texts: dict[str, Array | tuple[str, int]] = {}
+        self.described: list[str] = []
+        self.arrays: list[str] = []
+        self.size = 0
+        axes = 0
+        for i in inputs:
+            name, type = graph.attrs[i]
+            if None in type.shape:
+                lengths = [f"lengths[{axes + k}]" for k in range(len(type.shape))]
+                self.texts[name] = Array(f"arrays[{len(self.arrays)}]", lengths)
+                self.arrays.append(
+                    f"arrays[{len(self.arrays)}] = {name}, lengths in {', '.join(lengths)}, row after row"
+                )
+                axes += len(type.shape)
+            elif type.shape:
+                step = math.prod(n for n in type.shape if n is not None)
+                self.texts[name] = Array(f"(in + {self.size})", [str(n) for n in type.shape])
+                where = f"in[{self.size}..{self.size + step - 1}]"
+                self.described.append(f"{where} = {name}, shape {tuple(type.shape)}, row after row")
+                self.size += step
+            else:
+                text = f"in[{self.size}]"
+                whole = type.dtype == "int64"
+                self.texts[name] = (f"(long long){text}", 25) if whole else (text, ATOM)
+                self.described.append(f"{text} = {name}" + (" (a whole number)" if whole else ""))
+                self.size += 1
 
 
 def _documentation(
     name: str,
     graph: Graph,
-    inputs: Sequence[int],
     outputs: Sequence[int],
     tree: Tree,
     title: str,
-    size: int,
+    places: Places,
     count: int,
+    computed: bool,
 ) -> str:
-    lines = [f"{title}.", "", f"in: {size} values, in this order:"]
-    at = 0
-    for i in inputs:
-        n, type = graph.attrs[i]
-        step = _size(type.shape)
-        where = f"in[{at}]" if not type.shape else f"in[{at}..{at + step - 1}]"
-        shape = "" if not type.shape else f", shape {tuple(type.shape)}, row after row"
-        lines.append(f"  {where} = {n}{shape}")
-        at += step
+    lines = [f"{title}.", "", f"in: {places.size} values, in this order:", *(f"  {t}" for t in places.described)]
+    if places.arrays:
+        lines += ["", "arrays:", *(f"  {t}" for t in places.arrays)]
+    if computed:
+        lines += ["", "Returns 1 where an index was outside its array (0 was taken for the element), else 0."]
     lines += ["", f"out: {count} values, in this order:"]
     at = 0
     for k, o in enumerate(outputs):
         shape = graph.types[o].shape
-        step = _size(shape)
+        step = math.prod(n for n in shape if n is not None)
         where = f"out[{at}]" if not shape else f"out[{at}..{at + step - 1}]"
         csr = tree if isinstance(tree, Csr) else None
         if isinstance(tree, tuple) and not csr:

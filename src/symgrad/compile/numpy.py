@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dialects.numpy import lowering
+from symgrad.dialects.numpy import RANKED, lowering
 from symgrad.graph import CONST, INPUT, NAMED, Graph, Node, Type
 from symgrad.ops.control import accumulates, parts
 
@@ -36,6 +36,8 @@ class Reference:
                 self._consts.append((i, constant(*graph.attrs[i])))
             else:
                 attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+                if op.name in RANKED:
+                    attrs["rank"] = len(graph.types[graph.args[i][-1]].shape)
                 call = _fold(graph, i) if op.name == "fold" else _call(op)
                 self._steps.append((i, call, graph.args[i], {} if op.name == "fold" else attrs))
 
