@@ -1,7 +1,8 @@
 """NIST's certified nonlinear regressions (StRD): how many digits a fit gets right, from both starting points.
 
-    python benchmarks/nist.py [folder of .dat files] [problem ...]
+    python benchmarks/nist.py [--roads] [folder of .dat files] [problem ...]
 
+With --roads, a second table says which of SciPy's solvers gets there by itself.
 A digit count is -log10 of the relative error against the certified value (given to 11 digits), cut at 11.
 """
 
@@ -124,6 +125,8 @@ def least_digits(problem: Problem, result: Any) -> tuple[float, float]:
 
 def main(arguments: list[str]) -> int:
     """Print the table; the exit status is the number of fits with fewer than 9 digits somewhere."""
+    with_roads = "--roads" in arguments
+    arguments = [a for a in arguments if a != "--roads"]
     folder = Path(arguments[0]) if arguments else FOLDER
     chosen = arguments[1:]
     paths = [p for p in sorted(folder.glob("*.dat"), key=lambda p: p.stem.lower()) if not chosen or p.stem in chosen]
@@ -149,7 +152,30 @@ def main(arguments: list[str]) -> int:
         print(f"{problem.name:10} {problem.level:8} {' '.join(cells)}", flush=True)
     print(f"\n{2 * len(paths) - short} of {2 * len(paths)} fits have {WANTED:g} digits or more in every parameter and")
     print("every standard deviation; ! marks those that have not, ? a right result reported as no success.")
+    if with_roads:
+        roads(paths)
     return short
+
+
+def roads(paths: list[Path]) -> None:
+    """Print, for every problem and start, which single solver reaches 9 digits (+), which does not (-)."""
+    names = ("projected lm", "projected trf", "lm", "trf", "dogbox", "newton")
+    print("\neach road alone, from start 1 and start 2 (+ 9 digits or more, - not there, . no linear parameters)\n")
+    print(f"{'problem':10}  " + "  ".join(f"{n:>13}" for n in names))
+    for path in paths:
+        problem = read(path)
+        cells = []
+        for name in names:
+            marks = ""
+            for start in problem.starts:
+                try:
+                    result = sg.fit(problem.model, problem.data, start, solver=name)
+                except sg.ArgumentError:
+                    marks += " ."
+                    continue
+                marks += " +" if min(least_digits(problem, result)) >= WANTED else " -"
+            cells.append(f"{marks:>13}")
+        print(f"{problem.name:10}  " + "  ".join(cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -58,3 +58,10 @@ def test_the_table_is_printed(capsys):
     printed = capsys.readouterr().out
     assert "Misra1a" in printed
     assert "4 of 4 fits" in printed
+
+
+def test_single_roads_are_listed(capsys):
+    assert nist.main(["--roads", str(nist.FOLDER), "Misra1a"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("Misra1a")
+    assert line.count("+") >= 10

@@ -6,6 +6,7 @@ import pytest
 import sympy as sp
 
 import symgrad as sg
+from symgrad.train import symmetry
 from symgrad.train.linear import Information, curvature_information, definite
 from symgrad.train.model import Model
 from symgrad.train.newton import End, finish
@@ -40,7 +41,7 @@ def test_a_plateau_is_no_minimum(saturation):
 
 def test_a_minimum_is_one(saturation):
     objective = Squares(saturation.rows)
-    near = Solver(objective).walk("projected lm", saturation.start).at * (1 + 1e-4)
+    near = Solver(objective, saturation.start).walk("projected lm", saturation.start).at * (1 + 1e-4)
     end = End("none", near, objective.value(near))
     finish(objective, end, saturation.start)
     assert end.minimum
@@ -158,7 +159,7 @@ def test_digits_that_float64_does_not_have():
 
 
 def test_refining_is_left_out_where_it_changes_nothing(saturation):
-    best = Solver(Squares(saturation.rows)).solve(saturation.start)[0]
+    best = Solver(Squares(saturation.rows), saturation.start).solve()[0]
     assert refine(saturation.rows, best.at) is None
     always = refine(saturation.rows, best.at, always=True)
     assert always is not None
@@ -173,3 +174,36 @@ def test_what_mpmath_can_not_evaluate_is_left_in_float64():
     result = sg.fit(model, {"x": XS, "y": ys}, {"b1": 1.0, "b2": 0.0}, refine=True)
     assert result.success
     assert "not refined" in result.message or "40 digits" in result.message
+
+
+TWO_PEAKS = b[0] * sp.exp(-((x - b[1]) ** 2) / b[4] ** 2) + b[2] * sp.exp(-((x - b[3]) ** 2) / b[5] ** 2)
+
+
+@pytest.mark.parametrize(
+    ("formula", "classes"),
+    [
+        (LANCZOS, [[0, 2, 4], [1, 3, 5]]),
+        (TWO_PEAKS, [[0, 2], [1, 3], [4, 5]]),
+        (b[0] + b[1] * sp.exp(-b[3] * x) + b[2] * sp.exp(-b[4] * x), [[1, 2], [3, 4]]),
+        (b[0] * sp.exp(-b[1] * x) + 2 * b[2] * sp.exp(-b[3] * x), []),
+        (b[0] * sp.exp(-b[1] * x) + b[2] * sp.exp(-b[3] * x**2), []),
+        (b[0] * (1 - sp.exp(-b[1] * x)), []),
+        (sp.log(b[0] + b[1] * x) + sp.sqrt(b[2] + x), []),
+    ],
+)
+def test_terms_that_can_change_places(formula, classes):
+    params = sorted(s.name for s in formula.free_symbols - {x})
+    model = model_of(sp.Eq(y, formula), np.ones(6), dict.fromkeys(params, 1.0))
+    assert symmetry.terms(model.rows) == classes
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2), (2, 1, 0)])
+def test_terms_come_back_in_the_order_they_started_in(order):
+    xs = np.linspace(0, 3, 40)
+    rates, sizes = np.array([0.5, 3.0, 12.0]), np.array([2.0, 3.0, 5.0])
+    ys = sum(s * np.exp(-r * xs) for s, r in zip(sizes, rates, strict=True))
+    order = list(order)
+    start = np.column_stack([sizes[order], np.array([0.4, 2.0, 20.0])[order]]).ravel()
+    result = sg.fit(sp.Eq(y, LANCZOS), {"x": xs, "y": ys}, dict(zip([s.name for s in b], start, strict=True)))
+    assert [result[f"b{k}"] for k in (2, 4, 6)] == pytest.approx(rates[order])
+    assert [result[f"b{k}"] for k in (1, 3, 5)] == pytest.approx(sizes[order])

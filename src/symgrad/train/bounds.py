@@ -44,7 +44,7 @@ def solve_bounded(model: Model, low: Any, high: Any, solver: str) -> tuple[Model
     """The model without the parameters held at a bound, its ends, the best first, and the held values by name."""
     objective = objective_of(model)
     inside = np.clip(model.start, *_inner(low, high))
-    ends = Solver(objective, (low, high)).solve(inside, solver)
+    ends = Solver(objective, inside, (low, high)).solve(solver)
     at = ends[0].at
     held: dict[str, float] = {}
     while True:
@@ -62,7 +62,7 @@ def solve_bounded(model: Model, low: Any, high: Any, solver: str) -> tuple[Model
             end = End(ends[0].solver, corner, objective.value(corner), ends[0].evaluations)
             return model, [_checked(model, end, corner, held, low, high)], held
         part = model.without(held, at[rest]) if held else model
-        found = Solver(objective_of(part)).walk("lm" if model.kind == "least squares" else "newton", at[rest])
+        found = Solver(objective_of(part), at[rest]).walk("lm" if part.kind == "least squares" else "newton", at[rest])
         full = at.copy()
         full[rest] = found.at
         for k, name in enumerate(model.params):

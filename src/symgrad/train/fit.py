@@ -81,7 +81,7 @@ def fit(
     try:
         if bounds is None:
             part, held = m, {}
-            ends = Solver(objective_of(m)).solve(m.start, solver)
+            ends = Solver(objective_of(m), m.start).solve(solver)
         else:
             part, ends, held = solve_bounded(m, *limits(m, bounds), solver)
         return _result(m, part, ends, held, absolute_sigma, refine)

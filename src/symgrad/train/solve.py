@@ -9,6 +9,7 @@ together). That a solver stops says little, so every end is judged by `newton.fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,14 @@ from symgrad.errors import ArgumentError
 from symgrad.train.newton import End, finish, newton
 from symgrad.train.objective import Objective, Squares
 from symgrad.train.roads import least_squares, projected, scaled_minimize
+from symgrad.train.symmetry import nearest, terms
 
 SAME = 1e-8
 """Ends whose values differ by less than this fraction are one place."""
 LIMITS = (300, 3000)
 """Evaluations that a road may take before the next one gets its turn, and in the second round."""
+FAR = 10.0
+"""A road that is this many times above a minimum found elsewhere is not walked on."""
 FLOOR = 1e-29
 """A sum of squares below this fraction of the one at the start is as good as zero."""
 
@@ -34,13 +38,16 @@ class Solver:
     """Walks roads of one problem.
 
     Attributes:
+        start: where the user would begin.
         linear: positions of parameters that enter linearly, for variable projection.
+        terms: parameters that can change places, see `symmetry`.
         roads: those that can be walked, in order.
     """
 
-    def __init__(self, objective: Objective, bounds: Any = None) -> None:
+    def __init__(self, objective: Objective, start: Any, bounds: Any = None) -> None:
         self.objective = objective
         self.bounds = bounds
+        self.start = start
         self._floor = 0.0
         self.squares = isinstance(objective, Squares)
         sparse = objective.rows.sparse
@@ -73,11 +80,18 @@ class Solver:
                 end = End(road, np.array(start), float("inf"), why=str(error))
             if self.bounds is None:
                 finish(self.objective, end, start)
+                if end.minimum:
+                    end.at = nearest(rows, self.terms, end.at, self.start)
         end.evaluations = rows.evaluations - before
         return end
 
-    def solve(self, start: Any, solver: str = "auto") -> list[End]:
+    @cached_property
+    def terms(self) -> list[list[int]]:
+        return terms(self.objective.rows)
+
+    def solve(self, solver: str = "auto") -> list[End]:
         """The ends of all roads walked, the best first."""
+        start = self.start
         if solver != "auto":
             if solver not in self.roads:
                 raise ArgumentError(f"solver={solver!r}; for this fit it is 'auto', {', '.join(map(repr, self.roads))}")
@@ -88,17 +102,19 @@ class Solver:
         for limit in LIMITS:
             for road in self.roads:
                 old = ends.get(road)
-                if old is None or not np.isfinite(old.value):
+                if old is None:
                     ends[road] = self.walk(road, start, limit)
-                elif not old.minimum:
+                elif old.minimum or not np.isfinite(old.value) or hopeless(old, list(ends.values())):
+                    continue
+                else:
                     ends[road] = self.walk(road, old.at, limit)
                     ends[road].evaluations += old.evaluations
-                best = self.ranked(list(ends.values()), start)
+                best = self.ranked(list(ends.values()))
                 arrived = [e.solver for e in best if e.minimum and e.lowest]
                 kinds = {name.startswith("projected") for name in arrived}
                 if len(arrived) >= 2 and (len(kinds) == 2 or not self.linear):
                     return best
-        best = self.ranked(list(ends.values()), start)
+        best = self.ranked(list(ends.values()))
         if self.bounds is None and not best[0].minimum and np.isfinite(best[0].value):
             for road in self.roads:
                 end = self.walk(road, best[0].at)
@@ -106,20 +122,26 @@ class Solver:
                 best.append(end)
                 if end.minimum:
                     break
-        return self.ranked(best, start)
+        return self.ranked(best)
 
     def same(self, value: float, other: float) -> bool:
         """Whether two values differ by no more than rounding."""
         return abs(value - other) <= SAME * max(abs(value), abs(other)) + self._floor
 
-    def ranked(self, ends: Sequence[End], start: Any) -> list[End]:
+    def ranked(self, ends: Sequence[End]) -> list[End]:
         """The lowest first; among equally low ones minima first, then the one nearest to the start."""
+        start = self.start
         low = min(e.value for e in ends)
         for e in ends:
             e.lowest = e.value == low or self.same(e.value, low)
 
         def key(e: End) -> tuple[bool, bool, float]:
-            away = float(np.max(np.abs(e.at - start) / np.where(start != 0, np.abs(start), 1.0)))
+            away = float(np.linalg.norm((e.at - start) / np.where(start != 0, np.abs(start), 1.0)))
             return (not e.lowest, not e.minimum, away if e.lowest else e.value)
 
         return sorted(ends, key=key)
+
+
+def hopeless(end: End, others: Sequence[End]) -> bool:
+    """Whether an unfinished road has stuck so far above a minimum found elsewhere that it will not get there."""
+    return any(e.minimum and e.value >= 0 and end.value > FAR * e.value for e in others)
