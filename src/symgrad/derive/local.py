@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph, Node
+from symgrad.graph.node import spread
 
 ONE = -1
 MINUS_ONE = -2
@@ -69,5 +70,6 @@ class Partials:
             if value.__class__ is int and abs(value) == 1:
                 out.append((a, ONE if value == 1 else MINUS_ONE))
             else:
-                out.append((a, p.id if p.__class__ is Node else g.const(p, g.types[i].dtype)))
+                type = g.types[i]
+                out.append((a, p.id if p.__class__ is Node else spread(g, g.const(p, type.dtype), type.shape)))
         return out

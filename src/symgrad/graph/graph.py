@@ -118,12 +118,18 @@ class Graph:
         """Machine operations that `roots` take; a loop counts its body once."""
         live = self.reach(roots)
         total = 0.0
-        for op, attrs, needed in zip(self.ops, self.attrs, live, strict=True):
+        types = self.types
+        for i, needed in enumerate(live):
             if needed:
-                total += op.cost
-                if op.kind == "control":
-                    body = attrs[0]
-                    total += body.graph.operations(body.outputs) - op.cost
+                op = self.ops[i]
+                if op.work is not None:
+                    total += op.work([types[a] for a in self.args[i]], *self.attrs[i])
+                elif op.kind == "control":
+                    body = self.attrs[i][0]
+                    total += body.graph.operations(body.outputs)
+                elif op.cost:
+                    shape = types[i].shape
+                    total += op.cost * math.prod(n or 1 for n in shape) if shape else op.cost
         return int(total)
 
     def copy(self) -> Graph:

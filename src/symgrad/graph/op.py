@@ -57,6 +57,10 @@ class Op:
     cost: float = 1.0
     """Machine operations per element, as `count_ops` counts; 0 for what only moves data."""
     doc: str = ""
+    work: Callable[..., float] | None = None
+    """`work(argument types, *attrs)`: machine operations in all, where they are not `cost` per element."""
+    transposes: dict[int, Callable[..., Node]] = field(default_factory=dict)
+    """Of a "tangent" operation that is linear in some arguments, their cotangents: `rule(ct, *args, result)`."""
     _extra: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, *args: Any, **attrs: Any) -> Node:

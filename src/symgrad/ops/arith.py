@@ -12,6 +12,7 @@ from typing import Any
 
 from symgrad.graph import CONST, Graph
 from symgrad.graph.node import Node, bind_arithmetic, spread
+from symgrad.ops import tensors
 from symgrad.ops.compare import logical_not
 from symgrad.ops.declare import REAL, elementwise
 
@@ -60,8 +61,10 @@ def _add(g: Graph, args: Args, _: Any) -> int | None:
         joined = _add_masks(g, a, b)
         if joined is not None:
             return joined
+    if g.types[a].shape:
+        return tensors.total(g, a, b, 1)
     if a == b:
-        return g.build(multiply, (g.const(2, g.types[a].dtype), a)) if not g.types[a].shape else None
+        return g.build(multiply, (g.const(2, g.types[a].dtype), a))
     return g.add(add, (a, b))
 
 
@@ -96,7 +99,7 @@ def _subtract(g: Graph, args: Args, _: Any) -> int | None:
         return g.build(negative, (g.build(add, (g.args[a][0], b)),))
     if oa is mask and ob is mask:
         return g.build(add, (a, g.build(mask, (g.args[b][0], g.build(negative, (g.args[b][1],))))))
-    return None
+    return tensors.total(g, a, b, -1) if g.types[a].shape else None
 
 
 def _multiply(g: Graph, args: Args, _: Any) -> int | None:
@@ -122,6 +125,10 @@ def _multiply(g: Graph, args: Args, _: Any) -> int | None:
         return g.build(mask, (g.args[a][0], g.build(multiply, (g.args[a][1], b))))
     if ob is mask:
         return g.build(mask, (g.args[b][0], g.build(multiply, (a, g.args[b][1]))))
+    if g.types[a].shape:
+        product = tensors.product(g, a, b)
+        if product is not None:
+            return product
     if a == b or oa is integer_power or ob is integer_power:
         x, m = (g.args[a][0], g.attrs[a][0]) if oa is integer_power else (a, 1)
         y, n = (g.args[b][0], g.attrs[b][0]) if ob is integer_power else (b, 1)
@@ -186,7 +193,7 @@ def _divide(g: Graph, args: Args, _: Any) -> int | None:
     one = reciprocal_of(g, b)
     if one is not None:
         return g.build(multiply, (a, one))
-    return None
+    return tensors.quotient(g, a, b) if g.types[a].shape else None
 
 
 def _negative(g: Graph, args: Args, _: Any) -> int | None:
@@ -211,8 +218,8 @@ def _integer_power(g: Graph, args: Args, attrs: tuple[Any, ...]) -> int | None:
     dtype = g.types[a].dtype
     if n == 1:
         return a
-    if n == 0 and not g.types[a].shape:
-        return g.const(1, dtype)
+    if n == 0:
+        return spread(g, g.const(1, dtype), g.types[a].shape)
     if n < 0 and not g.types[a].shape:
         return g.build(divide, (g.const(1, dtype), g.build(integer_power, (a,), (-n,))))
     oa = g.ops[a]

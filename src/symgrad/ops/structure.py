@@ -8,6 +8,7 @@ from typing import Any
 
 from symgrad.graph import Graph, Node, Type, promote
 from symgrad.ops.declare import linear
+from symgrad.ops.einsum import Part, basis, contract
 
 Shape = tuple[int, ...]
 
@@ -34,8 +35,31 @@ def _element(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | N
     return None
 
 
+def _at(ct: Node, shape: Shape, index: tuple[int, ...]) -> Node:
+    """The entries of `ct` at `index` of its last axes."""
+    g = ct.graph
+    if len(ct.shape) == len(shape):
+        return element(ct, index=index)
+    lead = tuple(range(len(ct.shape) - len(shape)))
+    own = tuple(range(len(lead), len(ct.shape)))
+    return Node(g, contract(g, [(ct.id, lead + own), *_basis(g, own, shape, index, ct.type.dtype)], lead))
+
+
+def _basis(g: Graph, labels: Shape, shape: Shape, index: tuple[int, ...], dtype: str) -> list[Part]:
+    """The tensor that is 1 at `index`, as unit vectors."""
+    return [(g.add(basis, (), (n, k, dtype)), (x,)) for x, n, k in zip(labels, shape, index, strict=True)]
+
+
 def _unstack(ct: Node, *nodes: Node, shape: Shape) -> list[Node]:
-    return [element(ct, index=index) for index in itertools.product(*map(range, shape))]
+    return [_at(ct, shape, index) for index in itertools.product(*map(range, shape))]
+
+
+def _put(ct: Node, x: Node, y: Node, index: tuple[int, ...]) -> list[Node]:
+    """Zero but at `index`."""
+    g = ct.graph
+    lead = tuple(range(len(ct.shape)))
+    own = tuple(range(len(lead), len(lead) + len(index)))
+    return [Node(g, contract(g, [(ct.id, lead), *_basis(g, own, x.shape, index, ct.type.dtype)], lead + own))]
 
 
 stack = linear(
@@ -51,7 +75,7 @@ element = linear(
     "element",
     1,
     _element_type,
-    lambda ct, *args, **attrs: None,
+    _put,
     attrs=("index",),
     normal=_element,
     cost=0.0,

@@ -1,0 +1,409 @@
+"""einsum: transposes, diagonals, sums and products of tensors in one normal form; identities are nodes.
+
+`contract` is the one way to build it. At construction (S. Laue, M. Mitterreiter, J. Giesen, "A Simple and
+Efficient Tensor Calculus", AAAI 2020):
+
+- identity tensors are summed away, products without sums merge into what uses them, signs float outwards;
+- what sums has at most two operands and no factor: a product of more is contracted pair by pair, the
+  cheapest first; a scalar factor, and identities that remain, stand outside;
+- a sum that holds identities is multiplied out, so that they can be summed away.
+
+Values change by rounding only. Labels are ints here; letters stand in the attribute alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from symgrad.errors import UnsupportedError
+from symgrad.graph import Graph, Node, Op, Type, promote, register
+from symgrad.graph.node import spread
+from symgrad.ops.arith import add as ADD
+from symgrad.ops.arith import multiply as MULTIPLY
+from symgrad.ops.arith import negative as NEGATIVE
+from symgrad.ops.arith import subtract as SUBTRACT
+from symgrad.ops.declare import multilinear
+
+Labels = tuple[int, ...]
+Part = tuple[int, Labels]
+"""A node and a label per axis."""
+
+LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@lru_cache(maxsize=4096)
+def parse(subscripts: str) -> tuple[tuple[Labels, ...], Labels]:
+    """The labels of the operands and of the result of "ij,jk->ik"."""
+    left, _, right = subscripts.partition("->")
+    return tuple(tuple(map(ord, part)) for part in left.split(",")), tuple(map(ord, right))
+
+
+def subscripts(parts: Sequence[Labels], out: Labels) -> str:
+    """The attribute: letters in the order of appearance."""
+    letters: dict[int, str] = {}
+    for label in (label for labels in (*parts, out) for label in labels):
+        if label not in letters:
+            if len(letters) == len(LETTERS):
+                raise UnsupportedError(f"a tensor product of more than {len(LETTERS)} axes")
+            letters[label] = LETTERS[len(letters)]
+    return ",".join("".join(letters[x] for x in p) for p in parts) + "->" + "".join(letters[x] for x in out)
+
+
+def sums(parts: Iterable[Labels], out: Labels) -> bool:
+    """Whether some label is summed over."""
+    return any(label not in out for labels in parts for label in labels)
+
+
+def contract(g: Graph, parts: Iterable[Part], out: Labels, sizes: dict[int, int] | None = None) -> int:
+    """The sum over all labels that are not in `out` of the product of `parts`, in normal form.
+
+    `sizes` holds those of labels of `out` that no part has (the result is constant along them).
+    """
+    return _Contraction(g, list(parts), out, sizes or {}).build()
+
+
+class _Contraction:
+    def __init__(self, g: Graph, parts: list[Part], out: Labels, sizes: dict[int, int]) -> None:
+        self.g, self.out = g, out
+        self.dtype = promote([g.types[i].dtype for i, _ in parts])
+        self.sizes = dict(sizes)
+        for i, labels in parts:
+            self.sizes.update(zip(labels, g.types[i].shape, strict=True))
+        self.labels = {label for _, labels in parts for label in labels}
+        self.minus = False
+        self.scalars: list[int] = []
+        self.tensors: list[Part] = []
+        self._open(parts)
+
+    def build(self) -> int:
+        g, out = self.g, self.out
+        self._sum_identities()
+        if self._orthogonal():
+            return spread(g, g.const(0, self.dtype), tuple(self.sizes[x] for x in out))
+        opened = self._multiplied_out()
+        if opened is None:
+            opened = self._product()
+        return g.build(NEGATIVE, (opened,)) if self.minus else opened
+
+    def _open(self, parts: list[Part]) -> None:
+        """Signs, broadcasts and products without sums, taken apart."""
+        g = self.g
+        todo = parts[::-1]
+        while todo:
+            i, labels = todo.pop()
+            op, args = g.ops[i], g.args[i]
+            if op is NEGATIVE:
+                self.minus = not self.minus
+                todo.append((args[0], labels))
+            elif not labels:
+                self.scalars.append(i)
+            elif op.name == "broadcast":
+                todo.append((args[0], labels[len(labels) - len(g.types[args[0]].shape) :]))
+            elif op is einsum:
+                inner, result = parse(g.attrs[i][0])
+                if sums(inner, result):
+                    self.tensors.append((i, labels))
+                else:
+                    new = dict(zip(result, labels, strict=True))
+                    todo.extend((a, tuple(new[x] for x in part)) for a, part in zip(args, inner, strict=True))
+            else:
+                self.tensors.append((i, labels))
+
+    def _sum_identities(self) -> None:
+        """Identities with a summed label rename it; the others stay, each once."""
+        g, out = self.g, self.out
+        k = 0
+        while k < len(self.tensors):
+            i, labels = self.tensors[k]
+            if g.ops[i] is not delta:
+                k += 1
+                continue
+            a, b = labels
+            if a == b or self.sizes[a] == 1:  # ones: its labels may be left without a tensor
+                self.tensors.pop(k)
+                continue
+            if a in out and b in out:
+                if (i, labels) in self.tensors[:k] or (i, (b, a)) in self.tensors[:k]:
+                    self.tensors.pop(k)
+                else:
+                    k += 1
+                continue
+            self.tensors.pop(k)
+            old, new = (b, a) if a in out else (a, b)
+            self._rename(old, new)
+            k = 0
+
+    def _rename(self, old: int, new: int) -> None:
+        self.tensors = [(i, tuple(new if x == old else x for x in labels)) for i, labels in self.tensors]
+        self.labels.discard(old)
+        self.labels.add(new)
+
+    def _orthogonal(self) -> bool:
+        """Whether two different unit vectors share a label; equal ones become one."""
+        g = self.g
+        seen: dict[int, int] = {}
+        kept = []
+        for i, labels in self.tensors:
+            if g.ops[i] is basis:
+                first = seen.setdefault(labels[0], i)
+                if first != i:
+                    return True
+                if (i, labels) in kept:
+                    continue
+            kept.append((i, labels))
+        self.tensors = kept
+        return False
+
+    def _multiplied_out(self) -> int | None:
+        """The sum of products, where a factor is a sum with identities in it."""
+        g = self.g
+        if len(self.tensors) < 2:
+            return None
+        for k, (i, labels) in enumerate(self.tensors):
+            terms = _terms(g, i)
+            if terms is None:
+                continue
+            rest = [*self.tensors[:k], *self.tensors[k + 1 :], *((s, ()) for s in self.scalars)]
+            total: Node | None = None
+            sizes = {x: self.sizes[x] for x in (*self.out, *self.labels)}
+            for negative, t in terms:
+                # A label that only this sum had must keep its size in every term.
+                part = Node(g, contract(g, [(t, labels), *rest, *self._ones(labels, rest)], self.out, sizes))
+                if total is None:
+                    total = -part if negative else part
+                else:
+                    total = total - part if negative else total + part
+            assert total is not None
+            return total.id
+        return None
+
+    def _ones(self, labels: Labels, rest: list[Part]) -> list[Part]:
+        """Summed labels that no remaining tensor holds, as a tensor of ones."""
+        held = {x for _, part in rest for x in part} | set(labels) | set(self.out)
+        lost = tuple(sorted(self.labels - held))
+        if not lost:
+            return []
+        one = spread(self.g, self.g.const(1, self.dtype), tuple(self.sizes[x] for x in lost))
+        return [(one, lost)]
+
+    def _product(self) -> int:
+        g, sizes = self.g, self.sizes
+        held = {x for _, labels in self.tensors for x in labels}
+        out = self.out
+        for x in out:  # summing an axis of length 1 and adding one is renaming
+            if x not in held and sizes[x] == 1:
+                old = next((y for y in sorted(held) if y not in out and sizes[y] == 1), None)
+                if old is not None:
+                    self._rename(old, x)
+                    held = (held - {old}) | {x}
+        factor = math.prod(sizes[x] for x in self.labels if x not in held and x not in out)
+        scalar: int | None = None
+        for s in sorted(self.scalars) + ([g.const(factor, self.dtype)] if factor != 1 else []):
+            scalar = s if scalar is None else g.build(MULTIPLY, (scalar, s))
+        if scalar is not None and g.ops[scalar] is NEGATIVE:
+            self.minus = not self.minus
+            scalar = g.args[scalar][0]
+        if scalar is not None and g.value(scalar) in (1, -1) and g.value(scalar).__class__ is int:
+            self.minus ^= g.value(scalar) == -1
+            scalar = None
+        new = tuple(x for x in out if x not in held)
+        core = tuple(x for x in out if x in held)
+        i = self._core(core, scalar)
+        if new:
+            i = spread(g, i, tuple(sizes[x] for x in new) + tuple(g.types[i].shape))
+            if new + core != out:
+                i = g.add(einsum, (i,), (subscripts([new + core], out),))
+        return i
+
+    def _core(self, out: Labels, scalar: int | None) -> int:
+        """The product of the tensors, whose labels include all of `out`, and of the scalar."""
+        g = self.g
+        if not self.tensors:
+            return g.const(1, self.dtype) if scalar is None else scalar
+        fixed = [(i, tuple(sorted(p, key=out.index))) for i, p in self.tensors if g.ops[i] is delta]
+        plain = [p for p in self.tensors if g.ops[p[0]] is not delta]
+        if sums((labels for _, labels in plain), out):
+            plain = self._pairs(plain, out)
+        for i, labels in plain:
+            if not labels:
+                scalar = i if scalar is None else g.build(MULTIPLY, (scalar, i))
+        parts = [p for p in plain if p[1]] + fixed
+        if not parts:
+            assert scalar is not None
+            return scalar
+        whole = [i for i, labels in plain if labels == out and g.ops[i] is not basis]
+        if len(whole) > 1:  # element by element
+            product = whole[0]
+            for i in whole[1:]:
+                product = g.build(MULTIPLY, (product, i))
+            parts = [p for p in parts if p[1] != out or g.ops[p[0]] in (basis, delta)] + [(product, out)]
+        if scalar is None and len(parts) == 1 and parts[0][1] == out:
+            return parts[0][0]
+        parts.sort(key=lambda p: p[0])
+        if scalar is not None:
+            parts.insert(0, (scalar, ()))
+        return self._add(parts, out)
+
+    def _pairs(self, parts: list[Part], out: Labels) -> list[Part]:
+        """No label summed any more: the pairs that share one contracted, the cheapest first."""
+        sizes = self.sizes
+        parts = [self._alone(k, parts, out) for k in range(len(parts))]
+        while sums((labels for _, labels in parts), out):
+            best: tuple[int, int, int, int, Labels] | None = None
+            for n, (_, b) in enumerate(parts):
+                for m, (_, a) in enumerate(parts[:n]):
+                    if not any(x in b and x not in out for x in a):
+                        continue
+                    others = {x for k, (_, c) in enumerate(parts) if k not in (m, n) for x in c} | set(out)
+                    union = dict.fromkeys(a + b)
+                    kept = tuple(x for x in union if x in others)
+                    cost = math.prod(sizes[x] for x in union)
+                    size = math.prod(sizes[x] for x in kept)
+                    if best is None or (cost, size) < best[:2]:
+                        best = (cost, size, m, n, kept)
+            assert best is not None
+            _, _, m, n, kept = best
+            pair = sorted((parts[m], parts[n]), key=lambda p: (p[0], [out.index(x) for x in p[1] if x in out]))
+            order = tuple(x for x in dict.fromkeys(pair[0][1] + pair[1][1]) if x in kept)
+            parts = [p for k, p in enumerate(parts) if k not in (m, n)]
+            parts.append((self._add(pair, order), order))
+        return parts
+
+    def _alone(self, k: int, parts: list[Part], out: Labels) -> Part:
+        """A tensor summed over the labels that only it has."""
+        labels = parts[k][1]
+        wanted = {x for j, (_, c) in enumerate(parts) if j != k for x in c} | set(out)
+        kept = tuple(x for x in dict.fromkeys(labels) if x in wanted)
+        return parts[k] if all(x in wanted for x in labels) else (self._add([parts[k]], kept), kept)
+
+    def _add(self, parts: Sequence[Part], out: Labels) -> int:
+        text = subscripts([labels for _, labels in parts], out)
+        return self.g.add(einsum, tuple(i for i, _ in parts), (text,))
+
+
+def factors(g: Graph, i: int) -> tuple[list[Part], Labels, dict[int, int]]:
+    """Node `i` as a product of tensors without sums: the factors, its own labels, their sizes; signs stay."""
+    labels = tuple(range(len(g.types[i].shape)))
+    opened = _Contraction(g, [(i, labels)], labels, {})
+    if opened.minus:
+        return [(i, labels)], labels, opened.sizes
+    return [*((s, ()) for s in opened.scalars), *opened.tensors], labels, opened.sizes
+
+
+def _terms(g: Graph, i: int) -> list[tuple[bool, int]] | None:
+    """(negative, node) of the terms of the sum at node `i`, if one of them holds an identity; else None."""
+    if g.ops[i] not in (ADD, SUBTRACT):
+        return None
+    found = []
+    identity = False
+    stack = [(False, i)]
+    while stack:
+        negative, j = stack.pop()
+        op, args = g.ops[j], g.args[j]
+        if op is ADD or op is SUBTRACT:
+            stack += [(negative ^ (op is SUBTRACT), args[1]), (negative, args[0])]
+        elif op is NEGATIVE:
+            stack.append((not negative, args[0]))
+        else:
+            identity |= op is delta or (op is einsum and any(g.ops[a] is delta for a in args))
+            found.append((negative, j))
+    return found if identity else None
+
+
+def _type(types: list[Type], text: str) -> Type:
+    parts, out = parse(text)
+    sizes: dict[int, int | None] = {}
+    if len(parts) != len(types) or len(set(out)) != len(out):
+        raise TypeError(f"einsum {text!r} of {len(types)} tensors")
+    for labels, t in zip(parts, types, strict=True):
+        if len(labels) != len(t.shape):
+            raise TypeError(f"einsum {text!r}: a tensor of shape {t.shape} has not {len(labels)} axes")
+        for label, n in zip(labels, t.shape, strict=True):
+            if sizes.setdefault(label, n) != n:
+                raise TypeError(f"einsum {text!r}: axis {chr(label)!r} is {sizes[label]} and {n} long")
+    if not sizes.keys() >= set(out):
+        raise TypeError(f"einsum {text!r}: an axis of the result is in no operand")
+    return Type(promote([t.dtype for t in types]), tuple(sizes[x] for x in out))
+
+
+def _normal(g: Graph, args: tuple[int, ...], attrs: tuple[str, ...]) -> int:
+    parts, out = parse(attrs[0])
+    _type([g.types[a] for a in args], attrs[0])
+    return contract(g, zip(args, parts, strict=True), out)
+
+
+def _cotangents(ct: Node, *nodes: Node, subscripts: str) -> list[Node]:
+    """Each operand's: the product of `ct` and the other operands, with its labels left."""
+    g = ct.graph
+    args = nodes[:-1]
+    parts, out = parse(subscripts)
+    sizes = {x: n for a, labels in zip(args, parts, strict=True) for x, n in zip(labels, a.shape, strict=True)}
+    lead = tuple(-1 - k for k in range(len(ct.shape) - len(out)))
+    found = []
+    for k, labels in enumerate(parts):
+        product: list[Part] = [(ct.id, lead + out)]
+        product += [(a.id, p) for j, (a, p) in enumerate(zip(args, parts, strict=True)) if j != k]
+        own: list[int] = []
+        for x in labels:  # of a diagonal, a second label per axis and an identity between them
+            if x in own:
+                again = 10**6 + len(own)
+                sizes[again] = sizes[x]
+                product.append((g.add(delta, (), (sizes[x], ct.type.dtype)), (x, again)))
+                x = again
+            own.append(x)
+        found.append(Node(g, contract(g, product, lead + tuple(own), sizes)))
+    return found
+
+
+def _work(types: list[Type], text: str) -> float:
+    """One product less than operands per combination of labels, and the sums."""
+    parts, out = parse(text)
+    sizes = {x: n or 1 for labels, t in zip(parts, types, strict=True) for x, n in zip(labels, t.shape, strict=True)}
+    every = math.prod(sizes.values())
+    return (len(parts) - 1) * every + every - math.prod(sizes[x] for x in out)
+
+
+einsum = multilinear(
+    "einsum",
+    None,
+    _type,
+    _cotangents,
+    attrs=("subscripts",),
+    normal=_normal,
+    work=_work,
+    doc="the sum of products of elements that the subscripts say, as numpy.einsum reads them",
+)
+delta = register(
+    Op(
+        "delta",
+        "leaf",
+        0,
+        attrs=("n", "dtype"),
+        typing=lambda types, n, dtype: Type(dtype, (n, n)),
+        cost=0.0,
+        doc="the identity matrix",
+    )
+)
+basis = register(
+    Op(
+        "basis",
+        "leaf",
+        0,
+        attrs=("n", "k", "dtype"),
+        typing=lambda types, n, k, dtype: Type(dtype, (n,)),
+        cost=0.0,
+        doc="the unit vector along axis k of n",
+    )
+)
+
+
+def transpose(g: Graph, i: int, axes: Labels) -> int:
+    """Node `i` with its axes in another order, as numpy.transpose."""
+    return contract(g, [(i, tuple(range(len(axes))))], axes)
+
+
+def matmul(g: Graph, a: int, b: int) -> int:
+    """The product of two matrices."""
+    return contract(g, [(a, (0, 1)), (b, (1, 2))], (0, 2))

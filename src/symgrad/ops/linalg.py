@@ -1,0 +1,185 @@
+"""Linear algebra of square matrices: inverse, solution of linear equations, determinants.
+
+Rules: Petersen and Pedersen, "The Matrix Cookbook" (2012), sections 2.1 and 2.2. For a singular matrix the
+value of `inv` and `solve` is NaN; so are the derivatives of `det`, which are written with the inverse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from symgrad.graph import REGISTER, Graph, Node, Op, Type, promote
+from symgrad.graph.node import spread
+from symgrad.ops.declare import tangent
+from symgrad.ops.einsum import contract, delta, einsum, factors, matmul, transpose
+
+Tangents = Sequence[Node | None]
+
+
+def _square(name: str, t: Type) -> int:
+    if len(t.shape) != 2 or t.shape[0] != t.shape[1] or t.shape[0] is None:
+        raise TypeError(f"{name} needs a square matrix of known size, got shape {t.shape}")
+    return t.shape[0]
+
+
+def _same(types: list[Type]) -> Type:
+    n = _square("inv", types[0])
+    return Type(types[0].dtype, (n, n))
+
+
+def _number(name: str) -> Callable[[list[Type]], Type]:
+    def typing(types: list[Type]) -> Type:
+        _square(name, types[0])
+        return Type(types[0].dtype)
+
+    return typing
+
+
+def _solve_type(types: list[Type]) -> Type:
+    n = _square("solve", types[0])
+    if not types[1].shape or types[1].shape[0] != n:
+        raise TypeError(f"solve: a right side of shape {types[1].shape} for a matrix of shape {types[0].shape}")
+    return Type(promote([t.dtype for t in types]), types[1].shape)
+
+
+def _trace_of(a: Node, b: Node) -> Node:
+    """tr(a b)."""
+    return Node(a.graph, contract(a.graph, [(a.id, (0, 1)), (b.id, (1, 0))], ()))
+
+
+def _inv(g: Graph, args: tuple[int, ...], _: object) -> int | None:
+    (a,) = args
+    if g.ops[a] is inv:
+        return g.args[a][0]
+    if g.ops[a] is delta:
+        return a
+    if is_transpose(g, a):
+        return transpose(g, g.build(inv, g.args[a]), (1, 0))
+    return None
+
+
+def is_transpose(g: Graph, i: int) -> bool:
+    """Whether node `i` is the transpose of a matrix that is its argument."""
+    return g.ops[i] is einsum and g.attrs[i][0] == "ij->ji"
+
+
+def _solve(g: Graph, args: tuple[int, ...], _: object) -> int | None:
+    a, b = args
+    if g.ops[a] is delta:
+        return b
+    if g.ops[b] is delta:
+        return g.build(inv, (a,))
+    if g.ops[a] is inv:
+        rest = tuple(range(2, 1 + len(g.types[b].shape)))
+        return contract(g, [(g.args[a][0], (0, 1)), (b, (1, *rest))], (0, *rest))
+    if g.ops[b].name == "negative":
+        return g.build(g.ops[b], (g.build(solve, (a, g.args[b][0])),))
+    return _solve_factor(g, a, b)
+
+
+def _solve_factor(g: Graph, a: int, b: int) -> int | None:
+    """Of a product without sums, only the factor that has the axis of the equations is solved for."""
+    parts, labels, sizes = factors(g, b)
+    holders = [p for p in parts if labels[0] in p[1]]
+    if len(holders) > 1 or (len(parts) == 1 and holders and g.ops[parts[0][0]] is not delta):
+        return None
+    others = [p for p in parts if labels[0] not in p[1]]
+    if not holders:
+        own: tuple[int, ...] = labels[:1]
+        if len(labels) == 1 and g.value(g.args[b][0]) == 1:
+            return None
+        solved = g.build(solve, (a, spread(g, g.const(1, g.types[b].dtype), (sizes[labels[0]],))))
+    else:
+        own = (labels[0], *dict.fromkeys(x for x in holders[0][1] if x != labels[0]))
+        solved = g.build(solve, (a, contract(g, holders, own)))
+    return contract(g, [(solved, own), *others], labels, sizes)
+
+
+def _solve_tangent(tangents: Tangents, a: Node, b: Node, x: Node) -> Node:
+    """x with a x = b: a dx = db - da x."""
+    da, db = tangents
+    right = db
+    if da is not None:
+        rest = tuple(range(2, 1 + len(b.shape)))
+        moved = Node(a.graph, contract(a.graph, [(da.id, (0, 1)), (x.id, (1, *rest))], (0, *rest)))
+        right = -moved if right is None else right - moved
+    assert right is not None
+    return solve(a, right)
+
+
+def _solve_transposed(ct: Node, a: Node, b: Node, x: Node) -> Node:
+    """The cotangent of the right side, whose axis of equations is moved to the front and back."""
+    g = ct.graph
+    lead, rank = len(ct.shape) - len(x.shape), len(ct.shape)
+    front = (lead, *range(lead), *range(lead + 1, rank))
+    back = (*range(1, lead + 1), 0, *range(lead + 1, rank))
+    across = Node(g, transpose(g, a.id, (1, 0)))
+    return Node(g, transpose(g, solve(across, Node(g, transpose(g, ct.id, front))).id, back))
+
+
+def _solve_work(types: list[Type]) -> float:
+    n = types[0].shape[0] or 1
+    return 2 * n**3 / 3 + 2 * n * math.prod(k or 1 for k in types[1].shape)
+
+
+inv = tangent(
+    "inv",
+    1,
+    _same,
+    lambda tangents, a, y: -Node(a.graph, matmul(a.graph, matmul(a.graph, y.id, tangents[0].id), y.id)),
+    normal=_inv,
+    work=lambda types: 2.0 * types[0].shape[0] ** 3,
+    doc="the inverse of a matrix",
+)
+solve = tangent(
+    "solve",
+    2,
+    _solve_type,
+    _solve_tangent,
+    normal=_solve,
+    transposes={1: _solve_transposed},
+    work=_solve_work,
+    doc="x with a x = b; b of shape (n, ...)",
+)
+
+
+def _of_determinant(g: Graph, args: tuple[int, ...], what: str, transform: str) -> int | None:
+    """The same of a simpler matrix: det(a^T) = det(a), det(a^-1) = 1/det(a)."""
+    (a,) = args
+    op = REGISTER[what]
+    if is_transpose(g, a):
+        return g.build(op, g.args[a])
+    if g.ops[a] is inv:
+        inner = Node(g, g.build(op, g.args[a]))
+        return (1 / inner if transform == "number" else -inner).id
+    if g.ops[a] is delta:
+        return g.const(1 if transform == "number" else 0, g.types[a].dtype)
+    return None
+
+
+def _determinant(name: str, rule: Callable[..., Node], transform: str, doc: str) -> Op:
+    return tangent(
+        name,
+        1,
+        _number(name),
+        rule,
+        normal=lambda g, args, attrs: _of_determinant(g, args, name, transform),
+        work=lambda types: 2 * types[0].shape[0] ** 3 / 3,
+        doc=doc,
+    )
+
+
+det = _determinant("det", lambda t, a, y: y * _trace_of(inv(a), t[0]), "number", "the determinant")
+logdet = _determinant(
+    "logdet",
+    lambda t, a, y: _trace_of(inv(a), t[0]),
+    "log",
+    "the logarithm of the determinant, without overflow; NaN where that is negative",
+)
+logabsdet = _determinant(
+    "logabsdet",
+    lambda t, a, y: _trace_of(inv(a), t[0]),
+    "log",
+    "the logarithm of the absolute value of the determinant, without overflow",
+)

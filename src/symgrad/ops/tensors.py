@@ -1,0 +1,66 @@
+"""Normal forms of sums, products and quotients of arrays, element by element: multiples are einsums."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from symgrad.graph import CONST, REGISTER, Graph
+from symgrad.graph.op import Op
+
+
+def product(g: Graph, a: int, b: int) -> int | None:
+    """a*b where a factor is an identity, constant along an axis or itself a product of such; else None."""
+    if not (_opens(g, a) or _opens(g, b)):
+        return None
+    from symgrad.ops.einsum import contract
+
+    labels = tuple(range(len(g.types[a].shape)))
+    return contract(g, [(a, labels), (b, labels)], labels)
+
+
+def quotient(g: Graph, a: int, b: int) -> int | None:
+    """a/b where b is one number; else None."""
+    if g.ops[b].name != "broadcast" or g.types[g.args[b][0]].shape:
+        return None
+    one = g.const(1, g.types[b].dtype)
+    return times(g, g.build(REGISTER["divide"], (one, g.args[b][0])), a)
+
+
+def total(g: Graph, a: int, b: int, sign: int) -> int | None:
+    """a + b or a - b: like terms merged, zeros left out. None: no change."""
+    for x, y in ((a, b), (b, a)):
+        if g.ops[y].name == "broadcast" and g.value(g.args[y][0]) == 0:
+            return g.build(REGISTER["negative"], (x,)) if sign < 0 and y == a else x
+    (c, x), (d, y) = _multiple(g, a), _multiple(g, b)
+    if x == y and c + sign * d != 0:
+        return times(g, g.const(c + sign * d, g.types[a].dtype), x)
+    return g.add(REGISTER["add"], (a, b)) if sign > 0 else None
+
+
+def times(g: Graph, number: int, a: int) -> int:
+    """The scalar node `number` times the array `a`."""
+    from symgrad.ops.einsum import contract
+
+    labels = tuple(range(len(g.types[a].shape)))
+    return contract(g, [(number, ()), (a, labels)], labels)
+
+
+def _multiple(g: Graph, i: int) -> tuple[int | float | Fraction, int]:
+    """(c, x) where node `i` is c*x with a number c."""
+    if g.ops[i].name == "einsum":
+        first, *rest = g.args[i]
+        c = g.attrs[i][0] if g.ops[first] is CONST else None
+        if c is not None and len(rest) == 1 and c[1:].partition("->")[::2] == (c.partition("->")[2],) * 2:
+            value = g.attrs[first][0]
+            if not isinstance(value, (str, bool)):
+                return value, rest[0]
+    return 1, i
+
+
+def _opens(g: Graph, i: int) -> bool:
+    op: Op = g.ops[i]
+    if op.name == "einsum":
+        from symgrad.ops.einsum import parse, sums
+
+        return not sums(*parse(g.attrs[i][0]))
+    return op.name in ("broadcast", "delta", "basis")
