@@ -133,6 +133,22 @@ def test_sums_are_factored(e: Any, most: int) -> None:
     assert graph.operations(outputs) <= most
 
 
+@pytest.mark.parametrize(
+    ("e", "want"),
+    [
+        (x**-2, -2 / x**3),
+        (sp.sqrt(x**2 + y**2), x / sp.sqrt(x**2 + y**2)),
+        (sp.log(x) / x, (1 - sp.log(x)) / x**2),
+        (x**3 / x**2 * y, y),
+    ],
+)
+def test_divisors_cancel(e: Any, want: Any) -> None:
+    g = sg.grad(sg.function([x, y], e), wrt=x)
+    expected = sg.function([x, y], want)
+    assert g.count_ops() <= expected.count_ops()
+    assert g(0.7, 1.2) == pytest.approx(expected(0.7, 1.2), rel=1e-15)
+
+
 def test_common_pairs_are_shared() -> None:
     f = sg.function([a, b, c, x, y], [a * b * c, a * x * b, a + b - c, b + x + a])
     assert f.count_ops() == 6

@@ -43,12 +43,18 @@ def _power_by_base(x: Node, y: Node, z: Node) -> Node:
     return slope if y.op is CONST else mask(logical_or(not_equal(x, 0), not_equal(y, 0)), slope)
 
 
-sqrt = elementwise("sqrt", lambda x, y: 1 / (2 * y), domain=(POSITIVE,))
+def _power_by_exponent(x: Node, y: Node, z: Node) -> Node:
+    """z log(x), and 0 where z = 0: at x = 0 < y, that would be 0 * -inf."""
+    slope = z * log(x)
+    base = number(x.graph, x.id)
+    return slope if base is not None and base > 0 else mask(not_equal(z, 0), slope)
+
+
+sqrt = elementwise("sqrt", lambda x, y: HALF / y, domain=(POSITIVE,))
 power = elementwise(
     "power",
     _power_by_base,
-    # z = 0 where x = 0 < y: there z log x is 0 * -inf, and the derivative is 0
-    lambda x, y, z: mask(not_equal(z, 0), z * log(x)),
+    _power_by_exponent,
     normal=_power,
     domain=(POSITIVE, (-3.0, 3.0)),
     doc="x**y for real x and y, NaN where that is not real",

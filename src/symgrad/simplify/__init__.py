@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from symgrad.graph import Graph
 from symgrad.simplify.factor import factor
+from symgrad.simplify.loops import join_sums
 from symgrad.simplify.pairs import share_pairs
 from symgrad.simplify.powers import split_powers
 from symgrad.simplify.signs import settle_signs
@@ -22,8 +23,18 @@ def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
 
 
 def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
-    """Half-integer powers split, common pairs shared and signs settled, in a new graph."""
-    return settle_signs(*share_pairs(*split_powers(graph, roots)))
+    """Half-integer powers split, common pairs shared, sums joined and signs settled, in a new graph."""
+    return settle_signs(*join_sums(*share_pairs(*split_powers(graph, roots))))
 
 
-__all__ = ["factor", "program", "rewrites", "settle_signs", "share_pairs", "simplify", "split_powers", "stabilise"]
+__all__ = [
+    "factor",
+    "join_sums",
+    "program",
+    "rewrites",
+    "settle_signs",
+    "share_pairs",
+    "simplify",
+    "split_powers",
+    "stabilise",
+]

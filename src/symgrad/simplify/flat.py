@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from symgrad.graph import CONST, REGISTER, Graph
+from symgrad.ops.arith import reciprocal_of
 
 ADD, SUBTRACT = REGISTER["add"], REGISTER["subtract"]
 NEGATIVE, MULTIPLY = REGISTER["negative"], REGISTER["multiply"]
@@ -95,6 +96,9 @@ class Flat:
                     a, b = args[j]
                     stack += (~a, b) if below else (a, ~b)
                     continue
+                if not below and self.multiple(j):
+                    shared.append(j)
+                    continue
             elif op is CONST:
                 c = attrs[j][0]
                 if c.__class__ in _NUMBERS and not (below and c == 0):
@@ -109,6 +113,9 @@ class Flat:
                 continue
             elif op is POWER and attrs[j][0] <= LARGEST_POWER and mine:
                 (x,) = args[j]
+                one = reciprocal_of(g, x)
+                if one is not None:
+                    x, below = one, not below
                 out += [~x if below else x] * attrs[j][0]
                 continue
             out.append(~j if below else j)
@@ -120,20 +127,44 @@ class Flat:
                     c, x = self.scaled(j)
                     coefficient *= c
                     out.append(x)
-        return coefficient, out
+        return coefficient, self._cancelled(out)
+
+    def _cancelled(self, factors: list[int]) -> list[int]:
+        """What is left when a factor meets itself as a divisor: x/x is 1 (at x = 0 too), x/x**4 is 1/x**3."""
+        if not factors or min(factors) >= 0 or max(factors) < 0:
+            return factors
+        g = self.graph
+        opened: list[int] = []
+        for f in factors:  # shared powers of what stands on the other side
+            p = max(f, ~f)
+            if g.ops[p] is POWER and g.attrs[p][0] <= LARGEST_POWER:
+                x = g.args[p][0]
+                if (~x if f >= 0 else x) in factors:
+                    opened += [x if f >= 0 else ~x] * g.attrs[p][0]
+                    continue
+            opened.append(f)
+        left: list[int] = []
+        for f in opened:
+            if ~f in left:
+                left.remove(~f)
+            else:
+                left.append(f)
+        return left
 
     def multiple(self, j: int) -> bool:
-        """Whether the product at node `j` is a number times something."""
+        """Whether the product or quotient at node `j` is a number times something, or a number but 1 over it."""
         g = self.graph
         a, b = g.args[j]
-        return (g.ops[a] is CONST and g.attrs[a][0].__class__ in _NUMBERS) or (
-            g.ops[b] is CONST and g.attrs[b][0].__class__ in _NUMBERS
-        )
+        if g.ops[a] is CONST and g.attrs[a][0].__class__ in _NUMBERS:
+            return g.ops[j] is MULTIPLY or g.attrs[a][0] != 1
+        return g.ops[j] is MULTIPLY and g.ops[b] is CONST and g.attrs[b][0].__class__ in _NUMBERS
 
     def scaled(self, j: int) -> tuple[Number, int]:
-        """(c, x) of a multiple c*x."""
+        """(c, x) of a multiple c*x, (c, ~x) of c/x."""
         g = self.graph
         a, b = g.args[j]
+        if g.ops[j] is DIVIDE:
+            return g.attrs[a][0], ~b
         if g.ops[a] is CONST:
             return g.attrs[a][0], b
         return g.attrs[b][0], a
