@@ -211,3 +211,11 @@ def test_many_rows():
     result = sg.fit(DECAY, {"x": xs, "y": ys}, START)
     assert result.success
     assert result.params == pytest.approx({"a": 5.0, "b": 0.3, "c": 1.0}, rel=1e-3)
+
+
+def test_a_model_that_overflows_everywhere_is_no_success():
+    data = {"x": [600.0, 650.0, 700.0], "y": [1.0, 2.0, 3.0]}  # exp(700) is finite, its square is not
+    result = sg.fit(sp.Eq(y, sp.exp(a * x)), data, {"a": 1.0}, solver="newton")
+    assert not result.success
+    assert "not finite wherever" in result.message
+    assert result.params == {"a": 1.0}

@@ -84,7 +84,8 @@ def fit(
             ends = Solver(objective_of(m), m.start).solve(solver)
         else:
             part, ends, held = solve_bounded(m, *limits(m, bounds), solver)
-        return _result(m, part, ends, held, absolute_sigma, refine)
+        with np.errstate(all="ignore"):
+            return _result(m, part, ends, held, absolute_sigma, refine)
     finally:
         m.rows.progress.close()
 
@@ -101,7 +102,6 @@ def _result(
     all_held = len(held) == len(full.params)
     if not np.isfinite(best.value):
         at = m.start
-        best.why = f"no solver found a place where the model is finite ({best.why})"
     notes = []
     last = None
     if best.minimum and refined is not False and m.kind == "least squares" and not all_held:
@@ -139,6 +139,8 @@ def _result(
             told += f"; {sum(e.minimum and e.lowest for e in ends)} of {len(ends)} roads led here"
         if any(e.minimum and not e.lowest for e in ends):
             notes.append("there are other, higher minima")
+    elif not np.isfinite(best.value):
+        told = f"the model's sum is not finite wherever a solver looked ({best.why}); start from other values"
     else:
         told = best.why if "determine" in best.why else f"no minimum found; where it is lowest: {best.why}"
     return FitResult(

@@ -91,6 +91,10 @@ class Solver:
 
     def solve(self, solver: str = "auto") -> list[End]:
         """The ends of all roads walked, the best first."""
+        with np.errstate(all="ignore"):
+            return self._solve(solver)
+
+    def _solve(self, solver: str) -> list[End]:
         start = self.start
         if solver != "auto":
             if solver not in self.roads:
