@@ -79,6 +79,7 @@ class Body:
                 for a in graph.args[i]:
                     uses[a] += 1
         texts: dict[int, Array | Text] = {}
+        loops: dict[Any, list[str]] = {}
         for i, needed in enumerate(live):
             op, type = graph.ops[i], graph.types[i]
             if not needed or op is STACK:
@@ -88,7 +89,14 @@ class Body:
                 continue
             if type.shape:
                 raise UnsupportedError(f"the C back end has no arrays yet: {op.name} of shape {type.shape}")
-            text, strength = self._fold(graph, i, texts) if op is FOLD else self._text(graph, i, texts)
+            if op is FOLD:
+                body, take = graph.attrs[i]
+                key = graph.args[i], body
+                if key not in loops:
+                    loops[key] = self._fold(graph, i, texts)
+                texts[i] = loops[key][take], ATOM
+                continue
+            text, strength = self._text(graph, i, texts)
             self.needed |= {f for f in PRELUDE if f in text}
             if (uses[i] > 1 and strength < ATOM) or len(text) > LONGEST:
                 v = self.name("v")
@@ -144,8 +152,9 @@ class Body:
         self.line(f"if ({inside}) {v} = {_item(array, named)}; else outside = 1;")
         return v, ATOM
 
-    def _fold(self, graph: Graph, i: int, texts: dict[int, Array | Text]) -> Text:
-        body, take, firsts, captured = parts(graph, i)
+    def _fold(self, graph: Graph, i: int, texts: dict[int, Array | Text]) -> list[str]:
+        """The loop; its carries' names."""
+        body, _, firsts, captured = parts(graph, i)
         own, m = body.graph, body.carries
         lo, hi = (_scalar(texts[a])[0] for a in graph.args[i][:2])
         index, last = self.name("i"), self.name("last")
@@ -171,7 +180,7 @@ class Body:
             self.line(f"{c} = {text};")
         self.indent = outer
         self.line("}")
-        return carries[take], ATOM
+        return carries
 
 
 def _scalar(text: Array | Text) -> Text:

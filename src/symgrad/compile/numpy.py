@@ -6,13 +6,14 @@ A node of shape s evaluates to an array of shape batch + s, so scalar graphs tak
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from symgrad.dialects.numpy import RANKED, lowering
 from symgrad.graph import CONST, INPUT, NAMED, Graph, Node, Type
-from symgrad.ops.control import accumulates, parts
+from symgrad.ops.control import parts, terms
 
 PASSES = 4096
 """Passes of a sum that are evaluated at once."""
@@ -29,17 +30,25 @@ class Reference:
         self._inputs = list(inputs)
         self._outputs = list(outputs)
         self._size = len(graph)
+        loops: dict[Any, int] = {}  # where the carries of a loop stand: several nodes may take one each
         for i, op in enumerate(graph.ops):
             if not live[i] or op is INPUT:
                 continue
             if op is CONST:
                 self._consts.append((i, constant(*graph.attrs[i])))
+            elif op.name == "fold":
+                body, take = graph.attrs[i]
+                key = graph.args[i], body
+                if key not in loops:
+                    loops[key] = self._size
+                    self._steps.append((self._size, _loop(graph, i), graph.args[i], {}))
+                    self._size += 1
+                self._steps.append((i, itemgetter(take), (loops[key],), {}))
             else:
                 attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
                 if op.name in RANKED:
                     attrs["rank"] = len(graph.types[graph.args[i][-1]].shape)
-                call = _fold(graph, i) if op.name == "fold" else _call(op)
-                self._steps.append((i, call, graph.args[i], {} if op.name == "fold" else attrs))
+                self._steps.append((i, _call(op), graph.args[i], attrs))
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """The outputs at these inputs (arrays of shape batch + the input's shape, batches broadcastable)."""
@@ -54,36 +63,39 @@ class Reference:
         return [np.asarray(v[o], d) for o, d in zip(self._outputs, self.dtypes, strict=True)]
 
 
-def _fold(graph: Graph, i: int) -> Any:
-    """The fold at node `i` as a Python loop; a sum is taken over all passes at once."""
-    body, take, firsts, _ = parts(graph, i)
-    m = len(firsts)
-    gathered = accumulates(body, take)
-    term = gathered[1] if gathered is not None and gathered[0] == "add" else None
-    step = Reference(body.graph, body.inputs, body.outputs if term is None else [term])
+def _loop(graph: Graph, i: int) -> Any:
+    """The fold at node `i` as a Python loop that gives all its carries; sums are taken over many passes at once."""
+    body, _, firsts, _ = parts(graph, i)
+    own, m = body.graph, len(firsts)
+    gathered = terms(body)
+    signs = [-1 if own.ops[o].name == "subtract" else 1 for o in body.outputs]
+    step = Reference(own, body.inputs, body.outputs if gathered is None else gathered)
+    ranks = [len(own.types[c].shape) for c in body.inputs[1 + m :]]
 
-    def run(lo: Any, hi: Any, *rest: Any) -> Any:
+    def run(lo: Any, hi: Any, *rest: Any) -> list[Any]:
         carries, captured = list(rest[:m]), rest[m:]
         first, last = int(np.min(lo)), int(np.max(hi))
         same = np.min(lo) == np.max(lo) and np.min(hi) == np.max(hi)
-        if term is not None and same:
-            batch = max((np.ndim(c) - len(t) for c, t in zip(captured, shapes, strict=True)), default=0)
-            total = carries[0]
-            for start in range(first, last + 1, PASSES):
-                index = np.arange(start, min(start + PASSES, last + 1)).reshape(-1, *[1] * batch)
-                values = step([index, carries[0], *captured])[0]
-                ones = np.broadcast_to(values, np.broadcast_shapes(values.shape, index.shape))
-                total = total + np.sum(ones, axis=0)
-            return total
+        if gathered is not None and same:
+            return sums(first, last, carries, captured)
         for k in range(first, last + 1):
             new = step([np.int64(k), *carries, *captured])
-            if term is not None:
-                new = [carries[0] + new[0]]
+            if gathered is not None:
+                new = [c + s * n for c, n, s in zip(carries, new, signs, strict=True)]
             inside = True if same else (lo <= k) & (k <= hi)
             carries = new if same else [np.where(inside, n, c) for n, c in zip(new, carries, strict=True)]
-        return carries[take]
+        return carries
 
-    shapes = [body.graph.types[c].shape for c in body.inputs[1 + m :]]
+    def sums(first: int, last: int, carries: list[Any], captured: Sequence[Any]) -> list[Any]:
+        batch = max((np.ndim(c) - rank for c, rank in zip(captured, ranks, strict=True)), default=0)
+        totals = list(carries)
+        for start in range(first, last + 1, PASSES):
+            index = np.arange(start, min(start + PASSES, last + 1)).reshape(-1, *[1] * batch)
+            for k, values in enumerate(step([index, *carries, *captured])):
+                ones = np.broadcast_to(values, np.broadcast_shapes(values.shape, index.shape))
+                totals[k] = totals[k] + signs[k] * np.sum(ones, axis=0)
+        return totals
+
     return run
 
 

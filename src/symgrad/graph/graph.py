@@ -119,6 +119,7 @@ class Graph:
         live = self.reach(roots)
         total = 0.0
         types = self.types
+        loops = set()
         for i, needed in enumerate(live):
             if needed:
                 op = self.ops[i]
@@ -126,7 +127,9 @@ class Graph:
                     total += op.work([types[a] for a in self.args[i]], *self.attrs[i])
                 elif op.kind == "control":
                     body = self.attrs[i][0]
-                    total += body.graph.operations(body.outputs)
+                    if (self.args[i], body) not in loops:  # nodes may take other results of one loop
+                        loops.add((self.args[i], body))
+                        total += body.graph.operations(body.outputs)
                 elif op.cost:
                     shape = types[i].shape
                     total += op.cost * math.prod(n or 1 for n in shape) if shape else op.cost

@@ -113,4 +113,20 @@ def accumulates(body: Body, take: int) -> tuple[str, int] | None:
     return None if own.reach([term])[carry] else (name, term)
 
 
-__all__ = ["accumulates", "fold", "fold_of", "parts"]
+def terms(body: Body) -> list[int] | None:
+    """Where every carry only gathers a sum: what each pass adds to it. None for any other loop."""
+    own = body.graph
+    carries = body.inputs[1 : 1 + body.carries]
+    found = []
+    for out, carry in zip(body.outputs, carries, strict=True):
+        args = own.args[out]
+        if own.ops[out].name not in ("add", "subtract") or carry not in args or args[0] == args[1]:
+            return None
+        if own.ops[out].name == "subtract" and args[0] != carry:
+            return None
+        found.append(args[1] if args[0] == carry else args[0])
+    live = own.reach(found)
+    return None if any(live[c] for c in carries) else found
+
+
+__all__ = ["accumulates", "fold", "fold_of", "parts", "terms"]

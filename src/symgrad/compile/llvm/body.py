@@ -9,9 +9,10 @@ from symgrad.compile.llvm.writer import Writer
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, INPUT, REGISTER, Graph
 from symgrad.graph.body import Body
-from symgrad.ops.control import accumulates, parts
+from symgrad.ops.control import parts, terms
 
 FOLD, STACK, GATHER, ELEMENT = (REGISTER[n] for n in ("fold", "stack", "gather", "element"))
+LANES = 8  # passes of a sum that share a vector
 SIN, COS = REGISTER["sin"], REGISTER["cos"]
 
 
@@ -38,6 +39,7 @@ class Values:
         self.status = status  # where a 1 is written for an index outside its array
         self.known: dict[int, Value] = {}
         self._outside = outside
+        self._loops: dict[tuple[tuple[int, ...], Body], list[str]] = {}  # the carries of a loop, all at once
         self._wave: dict[tuple[int, bool], str] = {}  # (argument, is sine) -> value, of pairs made together
         self._partners: set[tuple[int, bool]] = set()
         self.lane0: Callable[[int], str | None] = lambda i: None  # in a vectorised loop: see `_blocks`
@@ -71,7 +73,11 @@ class Values:
         if op is STACK:
             return  # packed where it is used
         if op is FOLD:
-            self.known[i] = self._fold(i)
+            body, take = g.attrs[i]
+            key = g.args[i], body
+            if key not in self._loops:
+                self._loops[key] = self._fold(i)
+            self.known[i] = self._loops[key][take]
         elif op is GATHER:
             array = self[g.args[i][0]]
             assert isinstance(array, Array)
@@ -178,10 +184,10 @@ class Values:
         new = w.emit(f"select i1 {inside}, i32 {old}, i32 1")
         w.lines.append(f" store i32 {new}, ptr {self.status}")
 
-    def _fold(self, i: int) -> str:
-        """A loop. What does not change from pass to pass is worked out before it."""
+    def _fold(self, i: int) -> list[str]:
+        """A loop, all its carries. What does not change from pass to pass is worked out before it."""
         g = self.graph
-        body, take, firsts, captured = parts(g, i)
+        body, _, firsts, captured = parts(g, i)
         lo, hi = self.scalar(g.args[i][0]), self.scalar(g.args[i][1])
         own = body.graph
         m = body.carries
@@ -194,10 +200,10 @@ class Values:
         for j in steady:
             before.compute(j)
         carries = [self.scalar(f) for f in firsts]
-        term = accumulates(body, take)
-        if term is not None and term[0] == "add" and _widens(body, term[1], changing):
-            lo, carries = self._blocks(body, term[1], lo, hi, carries, before, changing)
-        return self._passes(body, lo, hi, carries, before, changing)[take]
+        gathered = terms(body)
+        if gathered is not None and all(_widens(body, t, changing) for t in gathered):
+            lo, carries = self._blocks(body, gathered, lo, hi, carries, before, changing)
+        return self._passes(body, lo, hi, carries, before, changing)
 
     def _passes(
         self, body: Body, lo: str, hi: str, carries: Sequence[str], before: Values, changing: Sequence[bool]
@@ -236,52 +242,65 @@ class Values:
         return names
 
     def _blocks(
-        self, body: Body, term: int, lo: str, hi: str, carries: Sequence[str], before: Values, changing: Sequence[bool]
+        self,
+        body: Body,
+        gathered: Sequence[int],
+        lo: str,
+        hi: str,
+        carries: Sequence[str],
+        before: Values,
+        changing: Sequence[bool],
     ) -> tuple[str, list[str]]:
-        """A sum's whole blocks of passes, a vector at a time: (where the rest begins, the sum so far)."""
+        """The whole blocks of passes of sums, a vector at a time: (where the rest begins, the sums so far)."""
         w, own = self.writer, body.graph
-        width = 8
-        wide = w.widened(width)
-        dtype = own.types[term].dtype
-        t = wide.type(dtype)
-        index = wide.spelled["i64"]
+        wide = w.widened(LANES)
+        real = w.module.real
+        t, index = wide.real, wide.spelled["i64"]
         head, inner, done = w.label("head"), w.label("block"), w.label("rest")
-        entered = w.block
         given: dict[int, Value] = {}
-        for j in _read_by(own, term, changing):
+        for j in _read_by(own, gathered, changing):
             v = before[j]
             given[j] = v if isinstance(v, Array) else broadcast(wide, v, own.types[j].dtype)
         entered = w.block
-        last = w.emit(f"sub i64 {hi}, {width - 1}")
+        last = w.emit(f"sub i64 {hi}, {LANES - 1}")
         w.lines.append(f" br label %{head}")
         w.start(head)
-        k, after, total = w.fresh(), w.fresh(), w.fresh()
+        k, after = w.fresh(), w.fresh()
+        totals = [w.fresh() for _ in carries]
         place = len(w.lines)
         more = w.emit(f"icmp sle i64 {k}, {last}")
         w.lines.append(f" br i1 {more}, label %{inner}, label %{done}")
         w.start(inner)
         wide.block = inner
-        steps = ", ".join(f"i64 {n}" for n in range(width))
+        steps = ", ".join(f"i64 {n}" for n in range(LANES))
         given[body.inputs[0]] = wide.emit(f"add {index} {broadcast(wide, k, 'int64')}, <{steps}>")
         inside = Values(wide, own, self.status, lambda j: given[j])
         inside.lane0 = lambda j: self._unit_step(body, j, k, before, changing)
-        nodes = [j for j, n in enumerate(own.reach([term])) if n and changing[j] and own.ops[j] is not INPUT]
+        nodes = [j for j, n in enumerate(own.reach(gathered)) if n and changing[j] and own.ops[j] is not INPUT]
         inside.expect(nodes)
         for j in nodes:
             inside.compute(j)
-        new = wide.emit(f"fadd {t} {total}, {inside.scalar(term)}")
-        w.lines.append(f" {after} = add i64 {k}, {width}")
+        new = []
+        for out, total, term in zip(body.outputs, totals, gathered, strict=True):
+            sign = "fadd" if own.ops[out].name == "add" else "fsub"
+            new.append(wide.emit(f"{sign} {t} {total}, {inside.scalar(term)}"))
+        w.lines.append(f" {after} = add i64 {k}, {LANES}")
         w.lines.append(f" br label %{head}")
         w.lines[place:place] = [
             f" {k} = phi i64 [{lo}, %{entered}], [{after}, %{inner}]",
-            f" {total} = phi {t} [zeroinitializer, %{entered}], [{new}, %{inner}]",
+            *(
+                f" {total} = phi {t} [zeroinitializer, %{entered}], [{n}, %{inner}]"
+                for total, n in zip(totals, new, strict=True)
+            ),
         ]
         w.start(done)
-        real = w.module.real
-        name = f"@llvm.vector.reduce.fadd.v{width}{'f64' if real == 'double' else 'f32'}"
+        name = f"@llvm.vector.reduce.fadd.v{LANES}{'f64' if real == 'double' else 'f32'}"
         w.module.declarations.add(f"declare {real} {name}({real}, {t})")
-        joined = w.emit(f"call reassoc {real} {name}({real} {carries[0]}, {t} {total})")
-        return k, [joined]
+        sums = [
+            w.emit(f"call reassoc {real} {name}({real} {c}, {t} {total})")
+            for c, total in zip(carries, totals, strict=True)
+        ]
+        return k, sums
 
     def _unit_step(self, body: Body, j: int, k: str, before: Values, changing: Sequence[bool]) -> str | None:
         """The place `j` in a block's first pass, where the block's passes are neighbours (as in x[k + 1])."""
@@ -321,14 +340,12 @@ def _changing(body: Body) -> list[bool]:
     return out
 
 
-def _read_by(own: Graph, term: int, changing: Sequence[bool]) -> list[int]:
-    """What the changing nodes of `term` read that does not change (constants aside)."""
-    found = set()
-    for i, needed in enumerate(own.reach([term])):
+def _read_by(own: Graph, gathered: Sequence[int], changing: Sequence[bool]) -> list[int]:
+    """What the changing nodes of sums' terms read that does not change (constants aside)."""
+    found = {term for term in gathered if not changing[term] and own.ops[term] is not CONST}
+    for i, needed in enumerate(own.reach(gathered)):
         if needed and changing[i]:
             found |= {a for a in own.args[i] if not changing[a] and own.ops[a] is not CONST}
-    if not changing[term] and own.ops[term] is not CONST:
-        found.add(term)
     return sorted(found)
 
 
