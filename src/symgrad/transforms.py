@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from symgrad import arrays
 from symgrad.derive.accumulate import Entries
 from symgrad.derive.choose import accumulate
 from symgrad.derive.taylor import derivatives
@@ -48,7 +49,7 @@ def variables(f: Function, wrt: Any) -> tuple[list[int], bool]:
 
 
 def _derived(
-    f: Function, graph: Graph, outputs: Sequence[int], tree: Any, name: str, notes: Sequence[str] = ()
+    f: Function, graph: Graph, outputs: Sequence[int], tree: Any, notes: Sequence[str] = (), *, name: str
 ) -> Function:
     return Function(
         graph,
@@ -111,24 +112,36 @@ def grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
         >>> sg.grad(sg.function([x, y], x**2 + y**2))(3.0, 4.0)
         (6.0, 8.0)
     """
+    chosen, single = _of_scalar(f, wrt, "grad")
+    if arrays.of_arrays(f, chosen):
+        return _derived(f, *arrays.gradient(f, chosen, single), name=f"grad {f.name}")
     g, outputs, tree, _, notes = _gradient(f, wrt, mode)
-    return _derived(f, g, outputs, tree, f"grad {f.name}", notes)
+    return _derived(f, g, outputs, tree, notes, name=f"grad {f.name}")
 
 
 def value_and_grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
     """(value, gradient), which share their common sub-expressions."""
+    chosen, single = _of_scalar(f, wrt, "value_and_grad")
+    if arrays.of_arrays(f, chosen):
+        return _derived(f, *arrays.gradient(f, chosen, single, values=True), name=f"value_and_grad {f.name}")
     g, outputs, tree, value, notes = _gradient(f, wrt, mode, values=True)
     shifted = 1 if isinstance(tree, int) else tuple(k + 1 for k in tree)
-    return _derived(f, g, [*value, *outputs], (0, shifted), f"value_and_grad {f.name}", notes)
+    return _derived(f, g, [*value, *outputs], (0, shifted), notes, name=f"value_and_grad {f.name}")
+
+
+def _of_scalar(f: Function, wrt: Any, what: str) -> tuple[list[int], bool]:
+    """As `variables`, of a function whose result is one number."""
+    chosen, single = variables(f, wrt)
+    if not arrays.is_scalar(f):
+        raise ArgumentError(f"{what} needs a scalar function, {f!r} is not one; use sg.jacobian")
+    return chosen, single
 
 
 def _gradient(
     f: Function, wrt: Any, mode: str, values: bool = False
 ) -> tuple[Graph, list[int], Any, list[int], list[str]]:
-    chosen, single = variables(f, wrt)
-    if f.tree != 0 or f.graph.types[f.outputs[0]].shape:
-        raise ArgumentError(f"grad needs a scalar function, {f!r} is not one; use sg.jacobian")
-    g, entries, value, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode, values=values)
+    chosen, single = _of_scalar(f, wrt, "grad")
+    g, entries, value, notes = _accumulate(f, _scalars(f, 0)[0], [f.inputs[k] for k in chosen], mode, values=values)
     zero = g.const(0, f.graph.types[f.outputs[0]].dtype)
     outputs = [entries.get((0, k), zero) for k in range(len(chosen))]
     return g, outputs, 0 if single else tuple(range(len(outputs))), value, notes
@@ -140,8 +153,12 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
     Rows and columns vectors count as vectors, so a (m, 1) matrix gives (m, n), as in SymPy.
     `sparse=True` computes the structural nonzeros only and returns a `scipy.sparse.csr_array`
     (a batch returns their values alone, shape batch + (nnz,)); `.pattern` holds their places.
+
+    By arrays (a MatrixSymbol), one Jacobian per variable: the axes of the output, then those of the variable.
     """
-    chosen, _ = variables(f, wrt)
+    chosen, single = variables(f, wrt)
+    if arrays.of_arrays(f, chosen):
+        return _derived(f, *arrays.jacobian(f, chosen, single, sparse), name=f"jacobian {f.name}")
     columns = [f.inputs[k] for k in chosen]
     rows = []
     shapes = []
@@ -162,7 +179,7 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
         trees.append(tree)
         start += len(part)
     tree = trees[0] if f.tree == 0 else tuple(trees)
-    return _derived(f, g, outputs, tree, f"jacobian {f.name}", notes)
+    return _derived(f, g, outputs, tree, notes, name=f"jacobian {f.name}")
 
 
 def _pack(
@@ -194,16 +211,18 @@ def _pack(
 def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Function:
     """The Hessian of a scalar function, shape (n, n); each symmetric pair is computed once.
 
-    `sparse=True` as for `jacobian`.
+    `sparse=True` as for `jacobian`. By arrays, one block per pair of variables, of the axes of both.
     """
-    chosen, _ = variables(f, wrt)
+    chosen, single = _of_scalar(f, wrt, "hessian")
+    if arrays.of_arrays(f, chosen):
+        return _derived(f, *arrays.hessian(f, chosen, single, sparse), name=f"hessian {f.name}")
     first = grad(f, chosen, mode)
     columns = [first.inputs[k] for k in chosen]
     g, half, _, notes = _accumulate(first, first.outputs, columns, mode, lower=True)
     full = half | {(c, r): v for (r, c), v in half.items()}
     n = len(columns)
     node, tree = _pack(g, full, n, n, (n, n), sparse, 0, f.graph.types[f.outputs[0]].dtype)
-    return _derived(f, g, [node], tree, f"hessian {f.name}", notes)
+    return _derived(f, g, [node], tree, notes, name=f"hessian {f.name}")
 
 
 def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
@@ -213,6 +232,8 @@ def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
         raise ArgumentError(f"derivative needs one variable; say which with wrt= ({', '.join(f.names)})")
     if order < 0:
         raise ArgumentError(f"order={order}: a derivative's order is 0 or more")
+    if arrays.of_arrays(f, chosen):
+        return _derived(f, *arrays.derivative(f, chosen[0], order), name=f"derivative[{order}] {f.name}")
     with no_collector():
         rows = [r for k in range(len(f.outputs)) for r in _scalars(f, k)[0]]
         base, ids = f.lean(rows)
@@ -228,4 +249,4 @@ def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
         start += len(part)
         outputs.append(g.add(REGISTER["stack"], part, (shape,)) if shape else part[0])
     note = f"order {order} by Taylor propagation"
-    return _derived(f, g, outputs, f.tree, f"derivative[{order}] {f.name}", [note, *f.rewrites])
+    return _derived(f, g, outputs, f.tree, [note, *f.rewrites], name=f"derivative[{order}] {f.name}")

@@ -175,7 +175,7 @@ def test_errors() -> None:
     f = sg.function([x, y], [x, y])
     with pytest.raises(ArgumentError, match="grad needs a scalar function"):
         sg.grad(f)
-    with pytest.raises(ArgumentError, match="grad needs a scalar function"):
+    with pytest.raises(ArgumentError, match="hessian needs a scalar function"):
         sg.hessian(f)
     with pytest.raises(ArgumentError, match="derivative needs one variable"):
         sg.derivative(f)

@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import Any
 
+from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph, Node, Type, promote
 from symgrad.ops.declare import linear
 from symgrad.ops.einsum import Part, basis, contract
@@ -47,6 +48,8 @@ def _at(ct: Node, shape: Shape, index: tuple[int, ...]) -> Node:
 
 def _basis(g: Graph, labels: Shape, shape: Shape, index: tuple[int, ...], dtype: str) -> list[Part]:
     """The tensor that is 1 at `index`, as unit vectors."""
+    if None in shape:
+        raise UnsupportedError("the derivative by an array of unknown size; list its elements as symbols")
     return [(g.add(basis, (), (n, k, dtype)), (x,)) for x, n, k in zip(labels, shape, index, strict=True)]
 
 
