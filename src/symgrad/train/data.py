@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,19 +46,22 @@ class Table:
 
 def named(data: Any) -> dict[str, Any]:
     """`data` as a dict by column name; keys may be SymPy symbols."""
-    if isinstance(data, np.ndarray) and data.dtype.names:
-        return {name: data[name] for name in data.dtype.names}
-    if not isinstance(data, Mapping) and not (hasattr(data, "keys") and hasattr(data, "__getitem__")):
+    names: Any = None
+    if isinstance(data, np.ndarray):
+        names = data.dtype.names
+    elif hasattr(data, "__getitem__"):
+        names = data.keys() if hasattr(data, "keys") else getattr(data, "columns", None)
+    if names is None:
         raise DtypeError(
             f"data must map names to columns (a dict, a data frame, a structured array), not {type(data).__name__}"
         )
-    return {str(key): data[key] for key in data.keys()}  # noqa: SIM118 (a data frame iterates over its own names)
+    return {str(name): data[name] for name in names}
 
 
 def column(name: str, values: Any) -> Any:
     """One column as float64, shape (rows,) or () for a single number; every entry finite."""
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.filled(np.nan) if values.dtype.kind == "f" else values.astype(float).filled(np.nan)
+    if np.ma.isMaskedArray(values):
+        values = np.ma.filled(np.ma.asarray(values).astype(float), np.nan)
     try:
         given = np.asarray(values)
     except ValueError:

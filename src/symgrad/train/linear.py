@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 EPS = np.finfo(float).eps
+ROUNDING = 64
+"""A singular value below this many roundings, per parameter, is none."""
 TAKES_PART = 1e-3
 """A parameter takes part in an undetermined direction if its share of it is more than this."""
 
@@ -21,11 +23,11 @@ class Information:
     """
 
     def __init__(self, a: Any) -> None:
-        n, p = a.shape
+        p = a.shape[1]
         length = np.linalg.norm(a, axis=0)
         unit = 1 / np.where(length > 0, length, 1.0)
         _, s, vt = np.linalg.svd(np.linalg.qr(a * unit, mode="r"))
-        self._finish(s, vt, unit, max(n, p) * EPS * s[0], length == 0)
+        self._finish(s, vt, unit, ROUNDING * p * EPS * s[0], length == 0)
 
     def _finish(self, s: Any, vt: Any, unit: Any, floor: float, absent: Any) -> None:
         self.condition = float(s[0] / s[-1]) if s[-1] > 0 else float("inf")

@@ -16,7 +16,7 @@ TOLERANCE = 1e-15
 
 def least_squares(
     values: Callable[[Any], Any],
-    jacobian: Callable[[Any], Any],
+    jacobian: Any,
     start: Any,
     method: str,
     limit: int,

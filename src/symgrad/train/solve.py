@@ -140,7 +140,7 @@ class Solver:
             e.lowest = e.value == low or self.same(e.value, low)
 
         def key(e: End) -> tuple[bool, bool, float]:
-            away = float(np.linalg.norm((e.at - start) / np.where(start != 0, np.abs(start), 1.0)))
+            away = float(f"{np.linalg.norm((e.at - start) / np.where(start != 0, np.abs(start), 1.0)):.6g}")
             return (not e.lowest, not e.minimum, away if e.lowest else e.value)
 
         return sorted(ends, key=key)
