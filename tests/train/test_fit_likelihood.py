@@ -100,6 +100,8 @@ def test_weights_count_rows():
     weighted = sg.fit(a - k * sp.log(a), {"k": ks}, {"a": 1.0}, weights=weights)
     repeated = sg.fit(a - k * sp.log(a), {"k": np.repeat(ks, weights)}, {"a": 1.0})
     assert weighted["a"] == pytest.approx(repeated["a"], rel=1e-12)
+    assert weighted.function.sympy() == repeated.function.sympy() == a - k * sp.log(a)
+    assert weighted.gradient.sympy() == (1 - k / a,)
     assert weighted.stderr["a"] == pytest.approx(repeated.stderr["a"], rel=1e-10)
 
 

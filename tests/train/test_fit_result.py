@@ -59,6 +59,15 @@ def test_the_picture_of_one_predictor(result):
     assert bottom.get_xlabel() == "x"
 
 
+def test_a_constant_column_is_no_predictor_to_draw():
+    c = sp.Symbol("c")
+    found = sg.fit(sp.Eq(y, a * sp.exp(-b * x) + c), {"x": XS, "y": YS, "c": 0.25}, {"a": 1.0, "b": 1.0})
+    top, bottom = found.plot().axes
+    curve = top.lines[0]
+    np.testing.assert_allclose(curve.get_ydata(), found.predict({"x": curve.get_xdata(), "c": 0.25}))
+    assert bottom.get_xlabel() == "x"
+
+
 def test_the_picture_of_several_predictors(tmp_path):
     other = np.sin(XS)
     found = sg.fit(sp.Eq(sp.log(y), a * x + b * x2), {"x": XS, "x2": other, "y": YS}, {"a": 0.0, "b": 0.0})

@@ -65,7 +65,7 @@ class Model:
     @cached_property
     def gradient(self) -> Function:
         """The derivatives by the parameters, as formulas: of the right side, or of the log-likelihood."""
-        rows = self.rows if self.predicted is None else self.predicted
+        rows = self.raw if self.predicted is None else self.predicted
         return grad(rows.function, wrt=list(range(len(self.locals))))
 
     @property

@@ -32,20 +32,22 @@ def plot(result: FitResult) -> Any:
     FigureCanvasAgg(figure)
     top, bottom = figure.subplots(2, 1, height_ratios=[3, 1])
     observed, values = model.observed, list(result.params.values())
-    predictors = model.predicted.names
-    if len(predictors) == 1:
-        x = model.table[predictors[0]]
+    columns = {n: model.table[n] for n in model.predicted.names}
+    varying = [n for n, c in columns.items() if np.ptp(c) > 0]
+    if len(varying) == 1 and not model.predicted.grouped:
+        (name,) = varying
+        x = columns[name]
         line = np.linspace(x.min(), x.max(), CURVE_POINTS)
-        top.plot(line, model.predict(values, {predictors[0]: line}), color="C1", label="fit")
-        bottom.sharex(top)
-        name = predictors[0]
-        top.plot(x, observed, ".", color="C0", label="data", zorder=3)
+        fixed = {n: c[0] for n, c in columns.items()}
+        top.plot(line, model.predict(values, fixed | {name: line}), color="C1", label="fit", zorder=3)
+        top.plot(x, observed, ".", color="C0", label="data")
     else:
         x = model.predicted.values(values)
         ends = [min(x.min(), observed.min()), max(x.max(), observed.max())]
-        top.plot(ends, ends, color="C1", label="predicted = observed")
+        top.plot(ends, ends, color="C1", label="predicted = observed", zorder=3)
         name = "predicted"
-        top.plot(x, observed, ".", color="C0", label="data", zorder=3)
+        top.plot(x, observed, ".", color="C0", label="data")
+    bottom.sharex(top)
     top.set_ylabel(str(model.left))
     top.legend()
     bottom.axhline(0.0, color="C1", linewidth=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,7 @@ class FitResult:
     @property
     def function(self) -> Function:
         """The model as a Function of parameters and data: the equation's right side, or the log-likelihood."""
-        return (self._model.predicted or self._model.rows).function
+        return (self._model.predicted or self._model.raw).function
 
     @property
     def gradient(self) -> Function:
@@ -94,7 +93,3 @@ class FitResult:
 
     def __getitem__(self, name: str) -> float:
         return self.params[name]
-
-    def items(self) -> Mapping[str, tuple[float, float]]:
-        """(value, standard error) by name."""
-        return {n: (v, self.stderr[n]) for n, v in self.params.items()}
