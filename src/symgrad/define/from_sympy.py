@@ -10,6 +10,7 @@ from sympy.core.function import AppliedUndef
 
 import symgrad.define.special  # noqa: F401  its readers enter themselves
 from symgrad.define.loops import free, unknown_derivative
+from symgrad.define.matrices import size
 from symgrad.define.sympy import Import, brief
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import REGISTER, Graph, Type
@@ -56,6 +57,11 @@ def from_sympy(symbols: Any, expression: Any, dtype: str = "float64") -> Definit
     for part, shape in blocks:
         ids = roots[at : at + len(part)]
         at += len(part)
+        arrays = [e for e, i in zip(part, ids, strict=True) if g.types[i].shape]
+        if shape is not None and arrays:
+            raise ArgumentError(
+                f"{brief(arrays[0])} is a matrix in a list of scalars; for several results, give a tuple"
+            )
         outputs.append(ids[0] if shape is None else g.add(REGISTER["stack"], tuple(ids), (shape,)))
     tree = tuple(range(len(outputs))) if isinstance(expression, tuple) else 0
     return Definition(g, inputs, outputs, tree, [str(s) for s in left_out], names)
@@ -108,6 +114,8 @@ def _enter(g: Graph, known: dict[Any, int], names: dict[str, Any], symbol: Any, 
     if isinstance(symbol, sp.IndexedBase):
         given = symbol.shape or (None,) * ranks.get(symbol, 1)
         shape = tuple(int(n) if n is not None and n.is_Integer else None for n in given)
+    if isinstance(symbol, sp.MatrixSymbol):
+        shape = size(symbol)
     known[symbol] = g.input(name, Type(dtype, shape))
 
 

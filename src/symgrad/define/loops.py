@@ -116,6 +116,8 @@ def free(roots: list[Any], bound: set[Any]) -> set[Any]:
             deeper = inside | {k for k, *_ in e.limits}
             stack.append((e.function, deeper))
             stack.extend((b, deeper) for _, *bounds in e.limits for b in bounds)
+        elif isinstance(e, sp.Lambda):
+            stack.append((e.expr, inside | set(e.variables)))
         elif isinstance(e, sp.Indexed):
             if e.base not in inside:
                 found.add(e.base)

@@ -11,11 +11,13 @@ from symgrad.errors import FormulaError
 
 
 def to_plain(symbol: Any) -> tuple[Any, ...] | None:
-    """A symbol, an applied function, a derivative or an indexed base as plain data; None for anything else."""
+    """A symbol, applied function, derivative, indexed base or matrix symbol as plain data; None for anything else."""
     if isinstance(symbol, sp.Symbol) and type(symbol) in (sp.Symbol, sp.Dummy):
         return ("symbol", symbol.name, tuple(sorted(symbol._assumptions_orig.items())))
     if isinstance(symbol, sp.IndexedBase):
         return ("base", str(symbol.label))
+    if isinstance(symbol, sp.MatrixSymbol):
+        return ("matrix", symbol.name, int(symbol.shape[0]), int(symbol.shape[1]))
     if isinstance(symbol, AppliedUndef):
         args = [to_plain(a) for a in symbol.args]
         return None if None in args else ("applied", symbol.func.__name__, tuple(args))
@@ -36,6 +38,10 @@ def from_plain(data: Any) -> Any:
                 return sp.Symbol(name, **dict(assumptions))
         elif kind == "base" and isinstance(rest[0], str):
             return sp.IndexedBase(sp.Symbol(rest[0]))
+        elif kind == "matrix":
+            name, *shape = rest
+            if isinstance(name, str) and len(shape) == 2 and all(type(n) is int and n >= 0 for n in shape):
+                return sp.MatrixSymbol(name, *shape)
         elif kind == "applied" and isinstance(rest[0], str):
             return sp.Function(rest[0])(*[from_plain(a) for a in rest[1]])
         elif kind == "derivative":
