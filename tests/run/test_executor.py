@@ -193,6 +193,16 @@ def test_exit_while_compiling() -> None:
     assert not done.stderr
 
 
+def test_without_llvm() -> None:
+    program = (
+        "import sys; sys.modules['llvmlite'] = None\n"
+        "import sympy as sp, symgrad as sg\n"
+        "x = sp.Symbol('x'); f = sg.function([x], sp.exp(x)).compile()\n"
+        "assert f(0.0) == 1.0 and 'without llvmlite' in f.explain(), f.explain()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
 def test_no_machine_code_on_request() -> None:
     program = (
         "import sys, sympy as sp, symgrad as sg\n"

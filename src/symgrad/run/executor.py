@@ -173,13 +173,17 @@ class Executor:
     def _build(self, quick: bool) -> None:
         """Make machine code; what the back end has not is remembered."""
         from symgrad.compile.llvm.kernel import prepare
-        from symgrad.run.native import Native
 
         try:
+            from symgrad.run.native import Native
+
             program = prepare(self.graph, self.inputs, self.outputs)
             self.native = Native(program, self._tree, quick, partial(_slow, weakref.ref(self)), self.name)
         except UnsupportedError as e:
             self.refusal = str(e)
+            return
+        except ImportError as e:
+            self.refusal = f"there is no machine code without llvmlite, which can't be imported ({e})"
             return
         call = self.native.call
         if call is not None:
