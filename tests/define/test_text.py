@@ -210,6 +210,11 @@ def test_every_alias_names_an_operation() -> None:
         ("x**(10**9)**(10**9)", 11, "too large"),
         ("10**200*10**200", 8, "too large"),
         ("7" * 400, 1, "400 characters"),
+        ("floor(exp(10**9))", 7, "too large"),
+        ("sin(exp(exp(100)))", 5, "too large"),
+        ("(10**200 + 1)**200", 14, "too large"),
+        ("gamma(10**9 + 1/2)", 1, "too large"),
+        ("factorial(10**9)", 1, "too large"),
     ],
 )
 def test_errors_point_at_the_place(text: str, column: int, message: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from symgrad.define.tokens import Token, wrong
 from symgrad.dialects import text as dialect
 from symgrad.errors import FormulaError
-from symgrad.graph import CONST, REGISTER, Graph, Node, Op
+from symgrad.graph import CONST, INPUT, REGISTER, Graph, Node, Op
 from symgrad.ops.declare import boolean
 
 MAX_ORDER = 1000
@@ -25,6 +25,11 @@ MAX_POWER = 2**53
 """The largest fixed exponent."""
 LARGEST = 1074
 """Powers of numbers stay between 2**-1074 and 2**1074, float64's range and a little more."""
+DIGITS = 4000
+"""Digits of a number that only other programs, which compute without rounding, could write out."""
+_EXPONENTIAL = ("exp", "expm1", "sinh", "cosh", "sech", "csch", "erfi", "erfcx", "expi", "shi", "chi", "iv", "kv")
+_FACTORIAL = ("gamma", "poch", "binom", "lowergamma", "uppergamma", "polygamma", "zeta", "riemann_zeta")
+_GROWING = ("eval_", "hyp", "airyb", "exp2")
 WORDS = ("and", "or", "not", "True", "False", "if", "else")
 """Words of the grammar, and two that are refused with a hint."""
 
@@ -46,6 +51,8 @@ class Meaning:
         self.g = graph
         self.known = known
         self.dtype = dtype
+        self.digits: dict[int, float] = {}
+        """About how many digits the number has that a node without variables is, before or after the point."""
 
     def operation(self, at: int, name: str, left: Value | None, right: Value) -> Value:
         """An operation between two operands, or a prefix (`left` is None). `name` "": a sign + that says nothing."""
@@ -151,7 +158,7 @@ class Meaning:
         if name in self.known:
             return self.known[name]
         if name in dialect.CONSTANTS:
-            return self.g.const(dialect.CONSTANTS[name], self.dtype)
+            return self._checked(token.at, self.g.const, dialect.CONSTANTS[name], self.dtype)
         if name in dialect.REFUSED:
             raise self._wrong(token.at, f"{name!r} is {dialect.REFUSED[name]}")
         if name in ("True", "False"):
@@ -162,12 +169,12 @@ class Meaning:
 
     def literal(self, token: Token) -> int:
         if token.text.isdigit():
-            return self.g.const(int(token.text), self.dtype)
+            return self._checked(token.at, self.g.const, int(token.text), self.dtype)
         value = float(token.text)
         small = value == 0.0 and re.search("[1-9]", re.split("[eE]", token.text)[0])
         if small or math.isinf(value):
             raise self._wrong(token.at, f"{token.text[:40]} is too {'small' if small else 'large'} for a number here")
-        return self.g.const(value, self.dtype)
+        return self._checked(token.at, self.g.const, value, self.dtype)
 
     def _build(self, at: int, name: str, *ids: int) -> int:
         return self._checked(at, self.g.build, REGISTER[name], ids)
@@ -191,7 +198,14 @@ class Meaning:
             raise self._wrong(at, "this constant is too large for a number here")
         if op.name in ("divide", "mod") and args[1] == 0:
             raise self._wrong(at, "division by zero")
-        exponent = g.attrs[k][0] if op.name == "integer_power" else args[1] if op.name == "power" else None
+        self._check_power(at, op, args, g.attrs[k])
+        if all(a in self.digits for a in g.args[k]) and op is not INPUT:
+            self.digits[k] = digits = self._digits(op, k)
+            if digits > DIGITS:
+                raise self._wrong(at, "this number is too large or too small")
+
+    def _check_power(self, at: int, op: Op, args: list[Any], attrs: tuple[Any, ...]) -> None:
+        exponent = attrs[0] if op.name == "integer_power" else args[1] if op.name == "power" else None
         if exponent is None or isinstance(exponent, str):
             return
         if abs(exponent) > MAX_POWER:
@@ -202,6 +216,23 @@ class Meaning:
         parts = [abs(base.numerator), base.denominator] if isinstance(base, (int, Fraction)) else [abs(base)]
         if any(abs(exponent) * abs(math.log2(n)) > LARGEST for n in parts):
             raise self._wrong(at, f"{_brief(base)}**{_brief(exponent)} is too large or too small for a number here")
+
+    def _digits(self, op: Op, k: int) -> float:
+        g = self.g
+        if op is CONST:
+            value = g.attrs[k][0]
+            return abs(math.log10(abs(value))) if value and not isinstance(value, str) else 1.0
+        sizes = [self.digits[a] for a in g.args[k]]
+        most = min(max(sizes), 300.0)
+        if op.name in ("multiply", "divide"):
+            return sum(sizes)
+        if op.name == "integer_power":
+            return sizes[0] * abs(g.attrs[k][0])
+        if op.name == "power":
+            return max(sizes[0], 0.3) * 10 ** min(sizes[1], 300.0)
+        if op.name in _EXPONENTIAL or op.name.startswith(_GROWING):
+            return 10**most
+        return (most + 1) * 10**most if op.name in _FACTORIAL else max(sizes) + 0.31
 
     def number(self, value: Value, place: str) -> int:
         if value.items:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,32 +18,43 @@ from symgrad.ops.control import accumulates, parts
 CLASSES: dict[str, Any] = {name: cls for table in (dialect.FOLDED, dialect.SAME) for cls, name in table.items()}
 CONSTANTS = {name: constant for constant, name in dialect.NAMED.items()}
 
-BUILD: dict[str, Callable[..., Any]] = {
-    "add": lambda x, y: x + y,
-    "subtract": lambda x, y: x - y,
-    "multiply": lambda x, y: x * y,
-    "divide": lambda x, y: x / y,
-    "negative": lambda x: -x,
-    "integer_power": lambda x, n: x**n,
-    "power": lambda x, y: x**y,
-    "sqrt": sp.sqrt,
-    "heaviside": lambda x, h: sp.Heaviside(x, h),
-    "where": lambda c, x, y: sp.Piecewise((x, c), (y, True)),
-    "mask": lambda c, x: sp.Piecewise((x, c), (0, True)),
-    "element": lambda x, index: x[index],
-    "gather": lambda x, *places: x[places],
-    "cast": lambda x, dtype: x,
-}
-"""Operations whose SymPy form is no single class of the same arguments."""
+CHAINS: dict[str, Any] = {"add": sp.Add, "subtract": sp.Add, "multiply": sp.Mul}
+"""Operations that SymPy takes many at a time: a sum of n terms, built two by two, would take n**2 steps."""
+LARGEST = 4300
+"""Digits of the largest exact number, and the largest argument of a function that SymPy works out exactly."""
+LARGE = 64
+"""SymPy works functions out exactly at numbers (gamma(10**9) would not end): at larger ones they stay as they are."""
 
 
 def expressions(graph: Graph, outputs: Sequence[int], symbols: dict[str, Any]) -> list[Any]:
     """One SymPy object per output: a scalar expression or a Matrix (an Array for three axes or more)."""
     live = graph.reach(outputs)
-    made: dict[int, Any] = {}
+    uses = [0] * len(graph)
+    follows: dict[int, str] = {}  # by whose first argument, or any where order does not matter
     for i, needed in enumerate(live):
         if needed:
+            for k, a in enumerate(graph.args[i]):
+                uses[a] += 1
+                follows[a] = graph.ops[i].name if k == 0 or graph.ops[i].name != "subtract" else ""
+    for o in outputs:
+        uses[o] += 2
+    made: dict[int, Any] = {}
+    chains: dict[int, list[Any]] = {}
+    for i, needed in enumerate(live):
+        if not needed:
+            continue
+        name = graph.ops[i].name
+        chain = CHAINS.get(name)
+        if chain is None or graph.types[i].shape:
             made[i] = _one(graph, i, made, symbols)
+            continue
+        a, b = graph.args[i]
+        items = chains.pop(a, None) or [made[a]]
+        items += [-made[b]] if name == "subtract" else chains.pop(b, None) or [made[b]]
+        if uses[i] == 1 and CHAINS.get(follows[i]) is chain:
+            chains[i] = items
+        else:
+            made[i] = chain(*items)
     return [made[o] for o in outputs]
 
 
@@ -59,12 +71,12 @@ def _one(graph: Graph, i: int, made: dict[int, Any], symbols: dict[str, Any]) ->
         return _fold(graph, i, args)
     if op.name == "stack":
         return _array(args, attrs["shape"])
-    build = BUILD.get(op.name)
+    if op.name in ("power", "integer_power"):
+        _check_power(args[0], attrs["n"] if attrs else args[1])
+    build = dialect.WRITTEN.get(op.name) or CLASSES.get(op.name)
     if build is not None:
-        return build(*args, **attrs)
-    cls = CLASSES.get(op.name)
-    if cls is not None:
-        return cls(*args)
+        with sp.evaluate(_simplifies(op.name, args, attrs)):
+            return build(*args, **attrs)
     meaning = op.means or op.fallback
     if meaning is None:
         raise UnsupportedError(f"{op.name} has no form in SymPy")
@@ -72,6 +84,46 @@ def _one(graph: Graph, i: int, made: dict[int, Any], symbols: dict[str, Any]) ->
     inputs = [small.input(f"_{k}", graph.types[a]) for k, a in enumerate(graph.args[i])]
     root = meaning(*(Node(small, a) for a in inputs), **attrs).id
     return expressions(small, [root], {f"_{k}": x for k, x in enumerate(args)})[0]
+
+
+_PLAIN = (
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "negative",
+    "power",
+    "integer_power",
+    "sqrt",
+    "where",
+    "mask",
+    "cast",
+)
+_EXACT = ("gamma", "loggamma", "digamma", "polygamma", "zeta", "riemann_zeta", "binom", "poch", "expn", "eval_")
+"""Functions that SymPy works out at exact numbers, step by step."""
+
+
+def _simplifies(name: str, args: list[Any], attrs: dict[str, Any]) -> bool:
+    """Whether SymPy may simplify this function of these arguments; refused where it would even if it may not."""
+    if name in _PLAIN or not all(isinstance(a, sp.Basic) for a in args):
+        return True
+    numbers = [a for a in (*args, *map(sp.sympify, attrs.values())) if a.is_Rational]
+    if all(abs(a) <= LARGE for a in numbers):
+        return True
+    if name.startswith(_EXACT) and all(a.is_number for a in args) and any(abs(a) > LARGEST for a in numbers):
+        raise UnsupportedError(
+            f"SymPy would work out {name}({', '.join(str(a)[:20] for a in args)}) exactly, which takes too long; "
+            ".python() and .latex() write it as it stands"
+        )
+    return False
+
+
+def _check_power(x: Any, n: Any) -> None:
+    """Refuse an exact power that would have too many digits."""
+    if x.is_Rational and abs(x) != 1 and x != 0 and (isinstance(n, int) or n.is_Rational):
+        digits = abs(n) * math.log10(max(abs(x.p), x.q))
+        if digits > LARGEST:
+            raise UnsupportedError(f"a power of {int(digits)} digits stands in the formula, too many to be written out")
 
 
 def _fold(graph: Graph, i: int, args: list[Any]) -> Any:
