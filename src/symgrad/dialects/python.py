@@ -22,10 +22,29 @@ INFIX: dict[str, tuple[str, int, int, int]] = {
 }
 
 CALLS: dict[str, str] = {
-    "mask": "np.where({0}, {1}, 0.0)",
-    "where": "np.where({0}, {1}, {2})",
     "sigmoid": "special.expit({0})",
     "softplus": "np.logaddexp(0.0, {0})",
+    "sinc": "np.sinc({0}/np.pi)",
+    "cast": "({0})",
+    "riemann_zeta": "special.zeta({0})",
+    "fresnels": "special.fresnel({0})[0]",
+    "fresnelc": "special.fresnel({0})[1]",
+    "si": "special.sici({0})[0]",
+    "ci": "np.where({0} < 0, np.nan, special.sici({0})[1])",
+    "shi": "special.shichi({0})[0]",
+    "chi": "np.where({0} < 0, np.nan, special.shichi({0})[1])",
+    "airyai": "special.airy({0})[0]",
+    "airyaiprime": "special.airy({0})[1]",
+    "airybi": "special.airy({0})[2]",
+    "airybiprime": "special.airy({0})[3]",
+    "polygamma": "special.polygamma({n}, {0})",
+    "expn": "special.expn({n}, {0})",
+    "spherical_jn": "special.spherical_jn({n}, {0})",
+    "spherical_yn": "special.spherical_yn({n}, {0})",
+    "spherical_in": "special.spherical_in({n}, {0})",
+    "eval_hermite": "special.eval_hermite({n}, {0})",
+    "eval_hermitenorm": "special.eval_hermitenorm({n}, {0})",
+    "lambertw": "np.where(special.lambertw({0}, {k}).imag == 0, special.lambertw({0}, {k}).real, np.nan)",
 }
 """Calls that are not the operation's own name in `np` or `special`."""
 

@@ -224,7 +224,7 @@ WRITTEN: dict[str, Callable[..., Any]] = {
     "spherical_jn": lambda x, n: sp.jn(n, x),
     "spherical_yn": lambda x, n: sp.yn(n, x),
     "spherical_in": lambda x, n: (
-        sp.sqrt(sp.pi / (2 * x)) * sp.besseli(n + sp.Rational(1, 2), x) if n else sp.sinh(x) / x
+        x**n / sp.factorial2(2 * n + 1) * sp.hyper((), (n + sp.Rational(3, 2),), x**2 / 4) if n else sp.sinh(x) / x
     ),
     "ellipeinc": lambda phi, m: sp.elliptic_e(phi, m),
     "ellipdinc": lambda phi, m: (sp.elliptic_f(phi, m) - sp.elliptic_e(phi, m)) / m,

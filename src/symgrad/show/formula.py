@@ -1,6 +1,7 @@
 """Formulas as text: one walk over the graph, each node's text from its arguments' texts.
 
-A language is a table (`dialects.python`, `dialects.latex`) of forms; this walk knows precedence, nothing else.
+A language is a table (`dialects.python`, `dialects.latex`) of forms; this walk knows precedence and how a person
+orders sums and products (`show.arrange`), nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from symgrad.graph import CONST, INPUT, Graph
+from symgrad.show.arrange import Arrange, Exponent
 from symgrad.show.naming import Naming
 
 SUM, SIGN, PRODUCT, POWER, ATOM = 10, 15, 20, 30, 40
@@ -23,13 +25,28 @@ class Text(NamedTuple):
     strength: int
 
 
+class Factor(NamedTuple):
+    """A power in a product: the base's text and operation, and the exponent."""
+
+    base: Text
+    op: str
+    exponent: Exponent
+
+
 class Language(Protocol):
     """What a language must say."""
+
+    roots: bool
+    """Whether square roots are powers like others."""
+    flat: frozenset[str]
+    """Two-argument operations that it writes with any number of arguments."""
 
     def constant(self, value: Any) -> Text: ...
     def variable(self, name: str) -> Text: ...
     def parentheses(self, text: str) -> str: ...
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text: ...
+    def product(self, number: Any, above: list[Factor], below: list[Factor], place: Place) -> Text: ...
+    def cases(self, rows: list[tuple[Text, Text]], otherwise: Text | None, place: Place) -> Text | None: ...
 
 
 Place = Callable[[Text, int], str]
@@ -37,50 +54,135 @@ Place = Callable[[Text, int], str]
 
 
 class Written(NamedTuple):
-    """A formula in a language: (name, expression) of the named parts, in order, and the outputs' texts."""
+    """A formula in a language: (name, expression) of the named parts, in order, and the outputs' texts.
+
+    `entries` holds, per output that packs scalars, their texts.
+    """
 
     parts: list[tuple[str, str]]
     outputs: list[str]
+    entries: list[list[str]]
 
 
 def write(graph: Graph, outputs: Sequence[int], language: Language) -> Written:
     """`outputs` as texts in a language."""
     naming = Naming(graph, outputs)
-    texts: dict[int, Text] = {}
+    walk = Walk(graph, language, naming.names)
     parts: list[tuple[str, str]] = []
-
-    def place(text: Text, strength: int) -> str:
-        return text.text if text.strength >= strength else language.parentheses(text.text)
-
     for i, needed in enumerate(naming.live):
         if not needed:
             continue
-        texts[i] = _one(graph, i, texts, language, place)
+        walk.texts[i] = walk.one(i)
         name = naming.names.get(i)
         if name is not None:
-            parts.append((name, texts[i].text))
-            texts[i] = language.variable(name)
-    return Written(parts, [texts[o].text for o in outputs])
+            parts.append((name, walk.texts[i].text))
+            walk.texts[i] = language.variable(name)
+    entries = [[walk.texts[a].text for a in graph.args[o]] for o in outputs]
+    return Written(parts, [walk.texts[o].text for o in outputs], entries)
 
 
-def inline(
-    graph: Graph, outputs: Sequence[int], language: Language, given: dict[int, Text], place: Place
-) -> list[Text]:
+def inline(graph: Graph, outputs: Sequence[int], language: Language, given: dict[int, Text]) -> list[Text]:
     """`outputs` written out in full, the `given` nodes as they are: the body of a loop."""
-    texts = dict(given)
+    walk = Walk(graph, language, {i: t.text for i, t in given.items()})
+    walk.texts |= given
     for i, needed in enumerate(graph.reach(outputs)):
-        if needed and i not in texts:
-            texts[i] = _one(graph, i, texts, language, place)
-    return [texts[o] for o in outputs]
+        if needed and i not in walk.texts:
+            walk.texts[i] = walk.one(i)
+    return [walk.texts[o] for o in outputs]
 
 
-def _one(graph: Graph, i: int, texts: dict[int, Text], language: Language, place: Place) -> Text:
-    op = graph.ops[i]
-    if op is CONST:
-        return language.constant(graph.attrs[i][0])
-    if op is INPUT:
-        return language.variable(graph.attrs[i][0])
-    return language.operation(graph, i, [texts[a] for a in graph.args[i]], place)
+class Walk:
+    """The texts of a graph's nodes, in order."""
+
+    def __init__(self, graph: Graph, language: Language, names: dict[int, str]) -> None:
+        self.graph = graph
+        self.language = language
+        self.texts: dict[int, Text] = {}
+        self.arrange = Arrange(graph, names.keys(), names, language.roots)
+
+    def place(self, text: Text, strength: int) -> str:
+        return text.text if text.strength >= strength else self.language.parentheses(text.text)
+
+    def one(self, i: int) -> Text:
+        graph, language, texts = self.graph, self.language, self.texts
+        op = graph.ops[i]
+        if op is CONST:
+            return language.constant(graph.attrs[i][0])
+        if op is INPUT:
+            return language.variable(graph.attrs[i][0])
+        if self.arrange.is_sum(i):
+            return self._sum(self.arrange.terms(i))
+        if self.arrange.is_product(i):
+            return self._product(i, turn=True, top=True)
+        if op.name in ("where", "mask"):
+            rows, otherwise = self.arrange.rows(i)
+            zero = language.constant(0)
+            written = [(zero if v is None else texts[v], texts[c]) for v, c in rows]
+            text = language.cases(written, zero if otherwise is None else texts[otherwise], self.place)
+            if text is not None:
+                return text
+        args = graph.args[i]
+        if op.name in language.flat:
+            args = self._flat(i)
+        return language.operation(graph, i, [texts[a] for a in args], self.place)
+
+    def _sum(self, terms: list[tuple[bool, int]]) -> Text:
+        (minus, j), *rest = terms
+        first = self._product(j, minus, turn=True)
+        if not rest:
+            return first
+        text = self.place(first, SIGN)
+        for minus, j in rest:
+            term = self._product(j, minus)
+            if term.strength == SIGN:
+                text += " - " + term.text[1:]
+            else:
+                text += " + " + self.place(term, PRODUCT)
+        return Text(text, SUM)
+
+    def _product(self, i: int, minus: bool = False, turn: bool = False, top: bool = False) -> Text:
+        """The product at node `i` (any node) with its sign; `turn`: -a*(x - y) is written a*(y - x)."""
+        p = self.arrange.product(i, top)
+        minus ^= p.minus
+        turned = self._difference(p.above) if minus and turn else None
+        above, below = ([self._factor(f, n) for f, n in side] for side in (p.above, p.below))
+        if turned is not None:
+            k, text = turned
+            above[k] = above[k]._replace(base=text)
+            minus = False
+        text = self.language.product(p.number, above, below, self.place)
+        return Text("-" + self.place(text, PRODUCT), SIGN) if minus else text
+
+    def _difference(self, above: list[tuple[int, Exponent]]) -> tuple[int, Text] | None:
+        """The first factor that is a difference, turned round."""
+        for k, (f, n) in enumerate(above):
+            if n != 1 or not self.arrange.opened(f) or not self.arrange.is_sum(f):
+                continue
+            terms = self.arrange.terms(f)
+            signs = [minus ^ self.arrange.product(j).minus for minus, j in terms]
+            if any(signs) and not all(signs):
+                turned = [(not minus, j) for minus, j in terms]
+                turned.insert(0, turned.pop(signs.index(True)))
+                return k, self._sum(turned)
+        return None
+
+    def _factor(self, f: int, n: Exponent) -> Factor:
+        named = not self.arrange.opened(f)
+        return Factor(self.texts[f], "" if named else self.graph.ops[f].name, n)
+
+    def _flat(self, i: int) -> list[int]:
+        """The arguments of nested maxima, conjunctions and the like."""
+        graph, found = self.graph, []
+        stack = [i]
+        while stack:
+            j = stack.pop()
+            if graph.ops[j] is graph.ops[i] and (j == i or self.arrange.opened(j)):
+                stack.extend(reversed(graph.args[j]))
+            else:
+                found.append(j)
+        if graph.ops[i].name in ("maximum", "minimum"):
+            found.sort(key=self.arrange.degree)
+        return found
 
 
 def loop_index(args: Sequence[Text]) -> str:

@@ -8,15 +8,25 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.dialects.latex import CONSTANTS, FORMS, FUNCTIONS, GREEK, INFIX
-from symgrad.graph import CONST, Graph
+from symgrad.graph import INPUT, Graph
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
-from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Place, Text, inline, loop_index, write
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, inline, loop_index, write
+from symgrad.show.natural import meaning, rewritten
 from symgrad.show.python import nested
+
+HALF = Fraction(1, 2)
+CENTRE = r"\frac{1}{2}"
+NAN = r"\text{nan}"
+POWERED = ("sin", "cos", "tan", "log", "sinh", "cosh", "tanh")
+"""Functions whose powers are written sin^2(x)."""
 
 
 def symbol(name: str) -> str:
-    """A name in LaTeX: `beta1` is \\beta_{1}, `x_max` is x_{max}, `q1(t)` is q_{1}(t)."""
+    """A name in LaTeX: `beta1` is \\beta_{1}, `x_max` is x_{max}, `q1(t)` is q_{1}(t), its derivative dotted."""
+    derivative = re.fullmatch(r"Derivative\((.+), (\w+|\(\w+, \d+\))\)", name)
+    if derivative is not None:
+        return _derivative(*derivative.groups())
     match = re.fullmatch(r"([A-Za-z]+?)_?(\d*|(?<=_)\w+)(\(.*\))?", name)
     if match is None:
         return r"\mathrm{" + name.replace("_", r"\_") + "}"
@@ -26,11 +36,32 @@ def symbol(name: str) -> str:
     elif len(stem) > 1:
         stem = rf"\mathrm{{{stem}}}"
     index = (index or "").replace("_", r"\_")
-    return stem + (f"_{{{index}}}" if index else "") + (rf"\left{rest[:-1]}\right)" if rest else "")
+    if len(index) > 1 and not index.isdigit():
+        index = rf"\mathrm{{{index}}}"
+    return stem + (f"_{{{index}}}" if index else "") + (rf"\left({rest[1:-1]}\right)" if rest else "")
+
+
+def _derivative(function: str, by: str) -> str:
+    """The derivative of an unknown function: by time dots, else d/dx."""
+    variable, _, order = by.strip("()").partition(", ")
+    n = int(order or 1)
+    if variable == "t" and n <= 3:
+        name, _, argument = symbol(function).partition(r"\left(")
+        stem, _, index = name.partition("_")
+        dots = "\\" + "d" * n + f"ot{{{stem}}}" if n > 1 else rf"\dot{{{stem}}}"
+        return dots + (f"_{index}" if index else "") + (rf"\left({argument}" if argument else "")
+    power = f"^{{{n}}}" if n > 1 else ""
+    return rf"\frac{{d{power}}}{{d {variable}{power}}} {symbol(function)}"
 
 
 class Latex:
-    """The language of LaTeX formulas."""
+    """The language of LaTeX formulas; `taken` are the names in use, which no function may have."""
+
+    roots = True
+    flat = frozenset(("maximum", "minimum", "logical_and", "logical_or", "hypot"))
+
+    def __init__(self, taken: Sequence[str] = ()) -> None:
+        self.taken = taken
 
     def parentheses(self, text: str) -> str:
         return rf"\left({text}\right)"
@@ -62,24 +93,21 @@ class Latex:
         op = graph.ops[i]
         name = op.name
         attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
-        if name == "multiply":
-            return self._product(graph, i, args, place)
         if name in INFIX:
             sign, strength, left, right = INFIX[name]
-            return Text(f"{place(args[0], left)} {sign} {place(args[1], right)}", strength)
+            first, *others = args
+            return Text(f" {sign} ".join([place(first, left), *(place(a, right) for a in others)]), strength)
+        if name == "heaviside" and args[1].text == CENTRE:
+            return Text(rf"\theta\left({args[0].text}\right)", ATOM)
         if name in FORMS:
             form, strength = FORMS[name]
             return Text(form.format(*(a.text for a in args), **attrs), strength)
-        if name == "negative":
-            return Text(f"- {place(args[0], PRODUCT)}", SIGN)
-        if name == "integer_power":
-            function = FUNCTIONS.get(graph.ops[graph.args[i][0]].name)
-            base = args[0].text
-            if function and function in (r"\sin", r"\cos", r"\tan", r"\log") and base.startswith(function + r"\left"):
-                return Text(rf"{function}^{{{attrs['n']}}}" + base[len(function) :], ATOM)
-            return Text(f"{place(args[0], ATOM)}^{{{attrs['n']}}}", POWER)
         if name == "power":
             return Text(f"{place(args[0], ATOM)}^{{{args[1].text}}}", POWER)
+        if name == "negative":
+            return Text(f"-{place(args[0], PRODUCT)}", SIGN)
+        if name == "integer_power":
+            return Text(f"{place(args[0], ATOM)}^{{{attrs['n']}}}", POWER)
         if name == "fold":
             return self._fold(graph, i, args, place)
         if name == "cast":
@@ -90,9 +118,44 @@ class Latex:
             return Text(matrix([a.text for a in args], attrs["shape"]), ATOM)
         if name == "element":
             return Text(f"{place(args[0], ATOM)}_{{{', '.join(str(k) for k in attrs['index'])}}}", ATOM)
-        head = FUNCTIONS.get(name) or r"\operatorname{" + name.replace("_", r"\_") + "}"
+        head = FUNCTIONS.get(name)
+        if head is None or head.lstrip("\\") in self.taken:
+            head = r"\operatorname{" + name.replace("_", r"\_") + "}"
         inside = ", ".join([a.text for a in args] + [str(v) for v in attrs.values()])
         return Text(rf"{head}\left({inside}\right)", ATOM)
+
+    def product(self, number: int | Fraction, above: list[Factor], below: list[Factor], place: Place) -> Text:
+        """One fraction; a lone factor needs no parentheses above or below the line."""
+        top = [str(n)] if (n := number.numerator) != 1 else []
+        bottom = [str(d)] if (d := number.denominator) != 1 else []
+        over = len(bottom) + len(below) > 0
+        lone = over and len(top) + len(above) == 1
+        top += [self._power(f, lone, place) for f in above]
+        bottom += [self._power(f, len(bottom) + len(below) == 1, place) for f in below]
+        if over:
+            return Text(rf"\frac{{{_juxtaposed(top) or '1'}}}{{{_juxtaposed(bottom)}}}", PRODUCT)
+        if len(top) == 1 and above:
+            (factor,) = above
+            return factor.base if factor.exponent == 1 else Text(top[0], ATOM if factor.op in POWERED else POWER)
+        return Text(_juxtaposed(top) or "1", PRODUCT if top[1:] else ATOM)
+
+    def _power(self, factor: Factor, lone: bool, place: Place) -> str:
+        base, op, n = factor
+        if n == 1:
+            return base.text if lone else place(base, PRODUCT)
+        if n == HALF:
+            return rf"\sqrt{{{base.text}}}"
+        shown = str(n)
+        head = FUNCTIONS.get(op)
+        if op in POWERED and head and base.text.startswith(head):
+            return rf"{head}^{{{shown}}}" + base.text[len(head) :]
+        return f"{place(base, ATOM)}^{{{shown}}}"
+
+    def cases(self, rows: list[tuple[Text, Text]], otherwise: Text | None, place: Place) -> Text | None:
+        lines = [rf"{value.text} & \text{{if }} {condition.text}" for value, condition in rows]
+        if otherwise is not None and otherwise.text != NAN:
+            lines.append(rf"{otherwise.text} & \text{{otherwise}}")
+        return Text(r"\begin{cases}" + r" \\ ".join(lines) + r"\end{cases}", ATOM)
 
     def _fold(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         body, take, firsts, _ = parts(graph, i)
@@ -103,11 +166,11 @@ class Latex:
         bounds = rf"_{{{index}={args[0].text}}}^{{{args[1].text}}}"
         if gathered is not None and graph.value(firsts[0]) == (0 if gathered[0] == "add" else 1):
             sign = r"\sum" if gathered[0] == "add" else r"\prod"
-            (term,) = inline(body.graph, [gathered[1]], self, given, place)
+            (term,) = inline(body.graph, [gathered[1]], self, given)
             return Text(f"{sign}{bounds} {place(term, PRODUCT)}", PRODUCT - 1)
         for k in range(m):
             given[body.inputs[1 + k]] = Text(f"c_{{{k}}}", ATOM)
-        new = ", ".join(t.text for t in inline(body.graph, body.outputs, self, given, place))
+        new = ", ".join(t.text for t in inline(body.graph, body.outputs, self, given))
         start = ", ".join(a.text for a in args[2 : 2 + m])
         return Text(
             rf"\left[\left(c_{{0..{m - 1}}}\right) \leftarrow \left({new}\right)\right]{bounds}"
@@ -115,17 +178,14 @@ class Latex:
             ATOM,
         )
 
-    def _product(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
-        (a, b), (x, y) = graph.args[i], args
-        if graph.ops[b] is CONST and graph.ops[a] is not CONST:
-            a, b, x, y = b, a, y, x
-        value = graph.value(a)
-        if isinstance(value, Fraction):
-            top = y.text if value.numerator == 1 else f"{value.numerator} {place(y, PRODUCT)}"
-            return Text(rf"\frac{{{top}}}{{{value.denominator}}}", PRODUCT)
-        left, right = place(x, PRODUCT), place(y, PRODUCT)
-        dot = r" \cdot " if right[:1].isdigit() else " "
-        return Text(left + dot + right, PRODUCT)
+
+def _juxtaposed(factors: Sequence[str]) -> str:
+    """Factors side by side, with a dot where digits would run together."""
+    text = ""
+    for f in factors:
+        gap = r" \cdot " if text[-1:].isdigit() and f[:1].isdigit() else " "
+        text = text + gap + f if text else f
+    return text
 
 
 def matrix(items: Sequence[str], shape: tuple[int, ...]) -> str:
@@ -141,13 +201,15 @@ def matrix(items: Sequence[str], shape: tuple[int, ...]) -> str:
 
 def latex(graph: Graph, outputs: Sequence[int], tree: Tree) -> str:
     """The result as one LaTeX formula; with named sub-expressions, an `aligned` list that ends with it."""
-    written = write(graph, outputs, Latex())
+    graph, outputs = rewritten(graph, outputs, meaning, read=True)
+    taken = [graph.attrs[i][0] for i, op in enumerate(graph.ops) if op is INPUT]
+    written = write(graph, outputs, Latex(taken))
 
     def result(t: Tree) -> str:
         if isinstance(t, int):
             return written.outputs[t]
         if isinstance(t, Csr):
-            return _sparse(graph, outputs[t.position], t, written.outputs[t.position])
+            return _sparse(t, written.entries[t.position])
         return r"\left( " + r", \ ".join(result(part) for part in t) + r"\right)"
 
     if not written.parts:
@@ -156,12 +218,11 @@ def latex(graph: Graph, outputs: Sequence[int], tree: Tree) -> str:
     return r"\begin{aligned}" + r" \\ ".join(lines) + r"\end{aligned}"
 
 
-def _sparse(graph: Graph, output: int, csr: Csr, text: str) -> str:
+def _sparse(csr: Csr, values: Sequence[str]) -> str:
     """A small sparse matrix with its zeros, a large one as its column of values."""
     rows, columns = csr.shape
-    values = text.removeprefix(r"\begin{bmatrix}").removesuffix(r"\end{bmatrix}").split(r" \\ ")
-    if rows * columns > 400 or len(values) != len(csr.indices):
-        return text
+    if rows * columns > 400:
+        return matrix(values, (len(values),))
     grid = [["0"] * columns for _ in range(rows)]
     for r in range(rows):
         for k in range(csr.indptr[r], csr.indptr[r + 1]):

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import keyword
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 from symgrad.dialects.python import CALLS, CONSTANTS, INFIX
 from symgrad.errors import UnsupportedError
-from symgrad.graph import CONST, Graph
+from symgrad.graph import Graph, Op
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
-from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Place, Text, inline, loop_index, write
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, inline, loop_index, write
+from symgrad.show.natural import rewritten
 
 
 def identifier(name: str) -> str:
-    """A valid Python name for an input: `q1(t)` becomes `q1_t`, `lambda` becomes `lambda_`."""
+    """A valid Python name for an input: `q1(t)` becomes `q1`, its derivative `dq1_dt`, `lambda` `lambda_`."""
+    derivative = re.fullmatch(r"Derivative\((\w+)\(.*\), (?:(\w+)|\((\w+), (\d+)\))\)", name)
+    if derivative is not None:
+        function, by, again, order = derivative.groups()
+        return f"d{order or ''}{function}_d{by or again}{order or ''}"
+    name = re.sub(r"\(.*\)$", "", name)
     plain = re.sub(r"\W+", "_", name).strip("_") or "x"
     if plain[0].isdigit():
         plain = "_" + plain
@@ -26,6 +33,9 @@ def identifier(name: str) -> str:
 
 class Python:
     """The language of NumPy source. Scalars are Python numbers, so batches broadcast."""
+
+    roots = False
+    flat: frozenset[str] = frozenset()
 
     def __init__(self, names: dict[str, str]) -> None:
         self.names = names
@@ -42,10 +52,9 @@ class Python:
             return self._uses(CONSTANTS[value], ATOM)
         if isinstance(value, Fraction):
             return Text(f"{value.numerator}/{value.denominator}", PRODUCT if value > 0 else SIGN)
-        if isinstance(value, float):
-            if value != value or value in (float("inf"), float("-inf")):
-                text = "np.nan" if value != value else "np.inf" if value > 0 else "-np.inf"
-                return self._uses(text, SIGN if text[0] == "-" else ATOM)
+        if isinstance(value, float) and not math.isfinite(value):
+            text = "np.nan" if value != value else "np.inf" if value > 0 else "-np.inf"
+            return self._uses(text, SIGN if text[0] == "-" else ATOM)
         text = repr(value)
         return Text(text, SIGN if text.startswith("-") else ATOM)
 
@@ -53,8 +62,6 @@ class Python:
         op = graph.ops[i]
         name = op.name
         attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
-        if name == "multiply":
-            return self._product(graph, i, args, place)
         if name in INFIX:
             sign, strength, left, right = INFIX[name]
             gap = " " if strength < PRODUCT else ""
@@ -102,34 +109,62 @@ class Python:
         passes = f"range({args[0].text}, {high})" if args[0].text != "0" else f"range({high})"
         gathered = accumulates(body, take)
         if gathered is not None and graph.value(firsts[0]) == (0 if gathered[0] == "add" else 1):
-            (term,) = inline(body.graph, [gathered[1]], self, given, place)
+            (term,) = inline(body.graph, [gathered[1]], self, given)
             if gathered[0] == "add":
                 return Text(f"sum({term.text} for {index} in {passes})", ATOM)
             self.modules["math"] = True
             return Text(f"math.prod({term.text} for {index} in {passes})", ATOM)
         for k in range(m):
             given[body.inputs[1 + k]] = Text(f"c[{k}]", ATOM)
-        new = ", ".join(t.text for t in inline(body.graph, body.outputs, self, given, place))
+        new = ", ".join(t.text for t in inline(body.graph, body.outputs, self, given))
         start = ", ".join(a.text for a in args[2 : 2 + m])
         self.modules["reduce"] = True
         return Text(f"reduce(lambda c, {index}: ({new},), {passes}, ({start},))[{take}]", ATOM)
 
-    def _product(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
-        (a, b), (x, y) = graph.args[i], args
-        if graph.ops[b] is CONST and graph.ops[a] is not CONST:
-            a, b, x, y = b, a, y, x
-        value = graph.value(a)
-        if isinstance(value, Fraction):
-            top = place(y, PRODUCT) if value.numerator == 1 else f"{value.numerator}*{place(y, PRODUCT)}"
-            return Text(f"{top}/{value.denominator}", PRODUCT)
-        right = place(y, PRODUCT + 1 if "/" in y.text else PRODUCT)
-        return Text(f"{place(x, PRODUCT)}*{right}", PRODUCT)
+    def product(self, number: int | Fraction, above: list[Factor], below: list[Factor], place: Place) -> Text:
+        top = [self._power(f, place) for f in above]
+        bottom = [self._power(f, place) for f in below]
+        if number.numerator != 1 or not top:
+            top.insert(0, Text(str(number.numerator), ATOM))
+        if number.denominator != 1:
+            bottom.insert(0, Text(str(number.denominator), ATOM))
+        if not bottom and len(top) == 1:
+            return top[0]
+        text = "*".join(place(t, PRODUCT) for t in top)
+        if bottom:
+            under = "*".join(place(t, PRODUCT) for t in bottom)
+            text += f"/({under})" if len(bottom) > 1 else f"/{place(bottom[0], PRODUCT + 1)}"
+        return Text(text, PRODUCT)
+
+    def _power(self, factor: Factor, place: Place) -> Text:
+        base, _, n = factor
+        if n == 1:
+            return base
+        return Text(f"{place(base, ATOM)}**{n if isinstance(n, int) else f'({n})'}", POWER)
+
+    def cases(self, rows: list[tuple[Text, Text]], otherwise: Text | None, place: Place) -> Text | None:
+        text = otherwise.text if otherwise is not None else "0"
+        if text == "0":
+            text = "0.0"
+        for value, condition in reversed(rows):
+            text = f"np.where({condition.text}, {value.text}, {text})"
+        return self._uses(text, ATOM)
 
     def _uses(self, text: str, strength: int) -> Text:
         for module in ("np", "special"):
             if f"{module}." in text:
                 self.modules[module] = True
         return Text(text, strength)
+
+
+def _expanded(op: Op) -> Callable[..., Any] | None:
+    """The stable expansion of an operation that neither NumPy nor SciPy has."""
+    if op.fallback is None or op.kind not in ("elementwise", "constant") or op.name in (*INFIX, *CALLS):
+        return None
+    import numpy as np
+    import scipy.special
+
+    return None if hasattr(np, op.name) or hasattr(scipy.special, op.name) else op.fallback
 
 
 def nested(items: Sequence[str], shape: tuple[int, ...]) -> str:
@@ -151,6 +186,7 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
             plain += "_"
         names[n] = plain
     language = Python(names)
+    graph, outputs = rewritten(graph, outputs, _expanded)
     written = write(graph, outputs, language)
     body = [f"    {n} = {text}" for n, text in written.parts]
 

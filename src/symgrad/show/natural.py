@@ -1,0 +1,58 @@
+"""A graph made ready for a reader: operations that a formula does not have are written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from symgrad.graph import CONST, REGISTER, Graph, Node, Op
+
+Form = Callable[[Op], Callable[..., Any] | None]
+"""How an operation is written with simpler ones; None: it stays."""
+
+PLAIN = {"expm1", "log1p", "softplus", "logaddexp", "cosm1", "one_minus_square", "xlogy", "xlog1py", "exp2"}
+PLAIN |= {"hypot", "unit", "ndtr", "log_ndtr", "erfcx", "gammaln", "betaln"}
+"""Operations that are there for accuracy: a reader sees what they mean."""
+
+TURNED = {"less": "greater", "less_equal": "greater_equal", "greater": "less", "greater_equal": "less_equal"}
+OPPOSITE = {"less": "greater_equal", "less_equal": "greater", "greater": "less_equal", "greater_equal": "less"}
+OPPOSITE |= {"equal": "not_equal", "not_equal": "equal"}
+
+
+def meaning(op: Op) -> Callable[..., Any] | None:
+    return op.means if op.name in PLAIN else None
+
+
+def rewritten(graph: Graph, roots: Sequence[int], form: Form, read: bool = False) -> tuple[Graph, list[int]]:
+    """`roots` with every operation that has a `form` expanded by it, again and again until none has.
+
+    Constants stand on the right of relations. With `read`, for a reader rather than a machine, the negation of a
+    relation is the opposite relation (of NaN they differ).
+    """
+    roots = list(roots)
+    while True:
+        out = Graph()
+        new: dict[int, int] = {}
+        changed = False
+        for i, needed in enumerate(graph.reach(roots)):
+            if not needed:
+                continue
+            op = graph.ops[i]
+            args = tuple([new[a] for a in graph.args[i]])
+            if op is CONST:
+                new[i] = out.const(*graph.attrs[i])
+                continue
+            expanded = form(op)
+            if expanded is not None:
+                attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+                new[i] = expanded(*(Node(out, a) for a in args), **attrs).id
+                changed = True
+            elif op.name in OPPOSITE and out.ops[args[0]] is CONST and out.ops[args[1]] is not CONST:
+                new[i] = out.add(REGISTER[TURNED.get(op.name, op.name)], args[::-1])
+            elif read and op.name == "logical_not" and out.ops[args[0]].name in OPPOSITE:
+                new[i] = out.add(REGISTER[OPPOSITE[out.ops[args[0]].name]], out.args[args[0]])
+            else:
+                new[i] = out.add(op, args, graph.attrs[i], graph.types[i])
+        graph, roots = out, [new[r] for r in roots]
+        if not changed:
+            return graph, roots
