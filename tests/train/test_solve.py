@@ -112,7 +112,11 @@ def test_information_is_the_inverse_and_names_what_is_loose():
     expected = np.linalg.inv((j / length).T @ (j / length)) / np.outer(length, length)
     np.testing.assert_allclose(Information(j).inverse, expected, rtol=1e-10)
     np.testing.assert_allclose(curvature_information(j.T @ j).inverse, expected, rtol=1e-8)
-    np.testing.assert_allclose(definite(j.T @ j), expected, rtol=1e-8)
+    r = rng.standard_normal(30)
+    both = Information(j, r)
+    np.testing.assert_allclose(both.basis @ both.moment, np.linalg.lstsq(j / length, r)[0] / length, rtol=1e-10)
+    basis = definite(j.T @ j)
+    np.testing.assert_allclose(basis @ basis.T, expected, rtol=1e-8)
     j[:, 3] = 2 * j[:, 1]
     assert Information(j).undetermined == (1, 3)
     assert curvature_information(j.T @ j).undetermined == (1, 3)
@@ -150,7 +154,7 @@ def test_digits_that_float64_does_not_have():
     start = dict(zip([s.name for s in b], (1.2, 0.3, 5.6, 5.5, 6.5, 7.6), strict=True))
     result = sg.fit(sp.Eq(y, LANCZOS), data, start)
     assert result.success
-    assert "40 digits" in result.message
+    assert "50 digits" in result.message
     assert list(result.params.values()) == pytest.approx([float(v) for v in p], rel=1e-14)
     assert list(result.stderr.values()) == pytest.approx(errors, rel=1e-13, abs=0)
     assert result.rss == pytest.approx(float(rss), rel=1e-13, abs=0)
@@ -173,7 +177,7 @@ def test_what_mpmath_can_not_evaluate_is_left_in_float64():
     model = sp.Eq(y, b[0] / x + b[1] * sp.Sum(sp.Symbol("i") * 0.1, (sp.Symbol("i"), 1, 3)))
     result = sg.fit(model, {"x": XS, "y": ys}, {"b1": 1.0, "b2": 0.0}, refine=True)
     assert result.success
-    assert "not refined" in result.message or "40 digits" in result.message
+    assert "not refined" in result.message or "50 digits" in result.message
 
 
 TWO_PEAKS = b[0] * sp.exp(-((x - b[1]) ** 2) / b[4] ** 2) + b[2] * sp.exp(-((x - b[3]) ** 2) / b[5] ** 2)
@@ -207,3 +211,23 @@ def test_terms_come_back_in_the_order_they_started_in(order):
     result = sg.fit(sp.Eq(y, LANCZOS), {"x": xs, "y": ys}, dict(zip([s.name for s in b], start, strict=True)))
     assert [result[f"b{k}"] for k in (2, 4, 6)] == pytest.approx(rates[order])
     assert [result[f"b{k}"] for k in (1, 3, 5)] == pytest.approx(sizes[order])
+
+
+def test_badly_conditioned_polynomials_have_all_their_digits():
+    """Degree 10 on [-9, -3], as in NIST's Filip: the Jacobian's condition is 1e10 even with columns of length one."""
+    xs, p = np.round(np.linspace(-8.8, -3.1, 82), 3), sp.symbols("p0:11")
+    ys = np.round(0.8 + 0.1 * np.sin(xs) + 0.003 * np.cos(40 * xs), 4)
+    with mpmath.workdps(80):
+        f = mpmath.matrix([[mpmath.mpf(repr(float(v))) ** k for k in range(11)] for v in xs])
+        target = mpmath.matrix([mpmath.mpf(repr(float(v))) for v in ys])
+        square = f.T * f
+        exact = mpmath.lu_solve(square, f.T * target)
+        residuals = target - f * exact
+        rss = sum(v**2 for v in residuals)
+        inverse = square**-1
+        errors = [float(mpmath.sqrt(inverse[k, k] * rss / 71)) for k in range(11)]
+    model = sp.Eq(y, sum(c * x**k for k, c in enumerate(p)))
+    result = sg.fit(model, {"x": xs, "y": ys}, {s.name: 0.0 for s in p})
+    assert result.success
+    assert list(result.params.values()) == pytest.approx([float(v) for v in exact], rel=1e-13)
+    assert list(result.stderr.values()) == pytest.approx(errors, rel=1e-13)

@@ -44,7 +44,7 @@ def fit(
         bounds: by parameter, (low, high), None for an open side.
         solver: "auto", or one road: "lm", "trf", "dogbox", "newton", "projected lm", "projected trf" (where
             parameters enter linearly); for a likelihood "newton", "bfgs", "newton-cg", "nelder-mead".
-        refine: whether the minimum is worked out to 40 digits at the end. None: where float64 would lose digits
+        refine: whether the minimum is worked out to 50 digits at the end. None: where float64 would lose digits
             and it takes no more than a few seconds.
         progress: whether to show a progress bar; None: after a second, where stderr is a terminal.
 

@@ -18,15 +18,20 @@ class Information:
 
     Attributes:
         inverse: shape (p, p); an undetermined parameter has inf on the diagonal and nan beside it.
+        basis: B with A B orthonormal, so that inverse = B B^T; only as many columns as directions are determined.
+        moment: B^T A^T r, where r is given: found without forming A^T r, which loses digits.
         undetermined: positions of parameters that can move without changing anything.
         condition: of A with columns of length one.
     """
 
-    def __init__(self, a: Any) -> None:
+    def __init__(self, a: Any, r: Any = None) -> None:
         p = a.shape[1]
         length = np.linalg.norm(a, axis=0)
         unit = 1 / np.where(length > 0, length, 1.0)
-        _, s, vt = np.linalg.svd(np.linalg.qr(a * unit, mode="r"))
+        both = a * unit if r is None else np.column_stack([a * unit, r])
+        triangle = np.linalg.qr(both, mode="r")
+        u, s, vt = np.linalg.svd(triangle[:p, :p])
+        self.moment = None if r is None else (u.T @ triangle[:p, p])[s > ROUNDING * p * EPS * s[0]]
         self._finish(s, vt, unit, ROUNDING * p * EPS * s[0], length == 0)
 
     def _finish(self, s: Any, vt: Any, unit: Any, floor: float, absent: Any) -> None:
@@ -34,8 +39,8 @@ class Information:
         null = s <= floor
         loose = np.any(np.abs(vt[null]) > TAKES_PART, axis=0) | absent
         self.undetermined = tuple(int(k) for k in np.flatnonzero(loose))
-        half = (vt[~null] / s[~null, None]) * unit
-        self.inverse = half.T @ half
+        self.basis = ((vt[~null] / s[~null, None]) * unit).T
+        self.inverse = self.basis @ self.basis.T
         for k in self.undetermined:
             self.inverse[k, :] = self.inverse[:, k] = np.nan
             self.inverse[k, k] = np.inf
@@ -48,13 +53,14 @@ def curvature_information(hessian: Any) -> Information:
     w, v = np.linalg.eigh(hessian * np.outer(unit, unit))
     w, v = w[::-1], v[:, ::-1]
     out = Information.__new__(Information)
+    out.moment = None
     floor = len(w) * EPS * max(w[0], 1.0)
     out._finish(np.sqrt(np.maximum(w, 0.0)), v.T, unit, float(np.sqrt(floor)), diagonal <= 0)
     return out
 
 
 def definite(matrix: Any) -> Any:
-    """The inverse of a symmetric positive definite matrix of any scaling; None if it is not definite."""
+    """B with B^T M B = 1, so that the inverse is B B^T; None if M is not positive definite, whatever its scaling."""
     diagonal = np.diag(matrix)
     if not np.all(diagonal > 0):
         return None
@@ -62,7 +68,7 @@ def definite(matrix: Any) -> Any:
     w, v = np.linalg.eigh(matrix * np.outer(unit, unit))
     if w[0] <= len(w) * EPS * w[-1]:
         return None
-    return (v / w) @ v.T * np.outer(unit, unit)
+    return unit[:, None] * v / np.sqrt(w)
 
 
 def gram(a: Any) -> Any:

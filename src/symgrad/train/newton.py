@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.train.linear import definite
 from symgrad.train.objective import Objective
 
 STILL = 1e-9
-"""A Newton step below this fraction of a parameter (or of its standard error) is rounding."""
+"""A Newton step below this fraction of a parameter may be rounding."""
+SMALL = 1e-6
+"""... and so may one below this fraction of the standard error, where the Jacobian is badly conditioned."""
 EPS = 1e-13
 """A step below this fraction of the start is rounding too: the parameter may be zero."""
 IDLE = 1e6
@@ -88,15 +89,14 @@ def finish(objective: Objective, end: End, start: Any) -> None:
         if information.undetermined:
             end.why = undetermined_message([names[k] for k in information.undetermined])
             return
-        inverse = definite(h)
-        if inverse is None:
+        step = objective.step(end.at, information)
+        if step is None:
             end.why = "it does not curve upwards in every direction there"
             return
-        step = -(inverse @ g)
         error = objective.errors(end.at, information)
         acts = error <= IDLE * np.maximum(np.abs(end.at), np.abs(start))
         size = np.abs(step)
-        still = (size <= STILL * np.abs(end.at)) | (acts & (size <= STILL * error)) | (size <= EPS * np.abs(start))
+        still = (size <= STILL * np.abs(end.at)) | (acts & (size <= SMALL * error)) | (size <= EPS * np.abs(start))
         lower = objective.value(end.at + step)
         better = lower <= end.value + objective.grain(end.at)
         if better:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from symgrad.train.linear import Information, curvature_information, gram
+from symgrad.train.linear import Information, curvature_information, definite, gram
 from symgrad.train.model import Model
 from symgrad.train.rows import Rows
 
@@ -33,6 +33,10 @@ class Objective(Protocol):
 
     def information(self, at: Any) -> Information:
         """The inverse of the Fisher information, before any scaling, and what it leaves undetermined."""
+        ...
+
+    def step(self, at: Any, information: Information) -> Any:
+        """Newton's step, None where the Hessian is not positive definite."""
         ...
 
     def errors(self, at: Any, information: Information) -> Any:
@@ -71,7 +75,16 @@ class Squares:
 
     def information(self, at: Any) -> Information:
         j = self.rows.jacobian(at)
-        return curvature_information(gram(j)) if self.rows.sparse else Information(j)
+        return curvature_information(gram(j)) if self.rows.sparse else Information(j, self.rows.values(at))
+
+    def step(self, at: Any, information: Information) -> Any:
+        """In the basis in which J^T J is 1: that keeps the digits which the normal equations lose."""
+        if information.moment is None:
+            return newton_step(self.hessian(at), self.gradient(at))
+        outer = information.basis
+        own = np.eye(outer.shape[1]) + outer.T @ self.rows.curvature(at, self.rows.values(at)) @ outer
+        inner = newton_step(own, information.moment)
+        return None if inner is None else outer @ inner
 
     def errors(self, at: Any, information: Information) -> Any:
         free = max(self.rows.rows - len(at), 1)
@@ -108,8 +121,17 @@ class Likelihood:
     def information(self, at: Any) -> Information:
         return curvature_information(self.hessian(at))
 
+    def step(self, at: Any, information: Information) -> Any:
+        return newton_step(self.hessian(at), self.gradient(at))
+
     def errors(self, at: Any, information: Information) -> Any:
         return np.sqrt(np.diag(information.inverse))
+
+
+def newton_step(hessian: Any, gradient: Any) -> Any:
+    """-H^-1 g, None where H is not positive definite."""
+    basis = definite(hessian)
+    return None if basis is None else -(basis @ (basis.T @ gradient))
 
 
 def objective_of(model: Model) -> Squares | Likelihood:

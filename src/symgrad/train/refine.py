@@ -18,7 +18,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.train.linear import Information
 from symgrad.train.rows import Rows
 
-DIGITS = 40
+DIGITS = 50
 SAMPLE = 24
 """Rows at which the rounding of the residuals is measured."""
 ENOUGH = 1e-11
