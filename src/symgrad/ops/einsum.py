@@ -239,6 +239,8 @@ class _Contraction:
             for i in whole[1:]:
                 product = g.build(MULTIPLY, (product, i))
             parts = [p for p in parts if p[1] != out or g.ops[p[0]] in (basis, delta)] + [(product, out)]
+        if len(parts) == 1 and len(out) == 2 and symmetric(g, parts[0][0]):
+            parts = [(parts[0][0], out)]
         if scalar is None and len(parts) == 1 and parts[0][1] == out:
             return parts[0][0]
         parts.sort(key=lambda p: p[0])
@@ -281,6 +283,19 @@ class _Contraction:
     def _add(self, parts: Sequence[Part], out: Labels) -> int:
         text = subscripts([labels for _, labels in parts], out)
         return self.g.add(einsum, tuple(i for i, _ in parts), (text,))
+
+
+def symmetric(g: Graph, i: int) -> bool:
+    """Whether node `i` is seen to be its own transpose: an identity, or x^T x."""
+    if g.ops[i] is delta:
+        return True
+    if g.ops[i] is not einsum or len(set(g.args[i])) > 1 or len(g.args[i]) != 2:
+        return False
+    (p, q), out = parse(g.attrs[i][0])
+    if len(out) != 2:
+        return False
+    swap = dict(zip(out, out[::-1], strict=True))
+    return tuple(swap.get(x, x) for x in p) == q
 
 
 def factors(g: Graph, i: int) -> tuple[list[Part], Labels, dict[int, int]]:
