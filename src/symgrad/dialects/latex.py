@@ -128,6 +128,10 @@ CONSTANTS: dict[str, str] = {
 }
 
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi "
-    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega pi".split()
+    (
+        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota"),
+        *("kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon"),
+        *("phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi"),
+        *("Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega", "pi"),
+    )
 )
