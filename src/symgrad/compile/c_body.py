@@ -113,7 +113,7 @@ class Body:
             return text if own >= strength else f"({text})"
 
         if name == "const":
-            return _constant(*attrs, self.suffix)
+            return _constant(attrs[0], attrs[1], self.suffix)
         if name in ("element", "gather"):
             array = texts.get(args[0])
             if not isinstance(array, Array):

@@ -1,4 +1,4 @@
-"""A function as a module of LLVM IR: straight-line code in functions of about `CHUNK` operations.
+"""A function as a module of LLVM IR: straight-line code in functions of at most `CHUNK` operations.
 
 Code generation takes more than linear time on long functions, so they are split; what one part leaves for
 another stands in slots of a workspace, which are used again. `one` evaluates one point, `batch` many: a
@@ -27,7 +27,8 @@ from symgrad.compile.lower import lower
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, INPUT, Graph, Type
 
-CHUNK = 500
+CHUNK = 400
+STORE = 4  # operations that a result counts as: LLVM's scheduler compares every store with every other
 ON_STACK = 65536  # bytes of workspace that a call for one point takes from the stack
 
 
@@ -123,7 +124,14 @@ class Layout:
         self.size = at
         live = g.reach(set(self.cells_of))
         order = [i for i, n in enumerate(live) if n and g.ops[i] not in (CONST, INPUT, STACK)]
-        self.parts = [order[k : k + CHUNK] for k in range(0, len(order), CHUNK)] or [[]]
+        self.parts: list[list[int]] = [[]]
+        room = CHUNK
+        for i in order:
+            if room <= 0:
+                self.parts.append([])
+                room = CHUNK
+            self.parts[-1].append(i)
+            room -= 1 + STORE * len(self.cells_of.get(i, ()))
         self._assign(g)
 
     def _assign(self, g: Graph) -> None:
