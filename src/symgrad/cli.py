@@ -271,6 +271,8 @@ def _fit(arguments: argparse.Namespace) -> int:
     from symgrad.train.csv_file import columns, header
     from symgrad.train.fit import fit
 
+    if arguments.out and Path(arguments.out).suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ArgumentError(f"a picture of a fit is a .png, .svg or .pdf file, not {arguments.out!r}")
     start = _values(arguments.start, "--start")
     names = header(arguments.data)
     left, right = sides(arguments.model)
@@ -284,7 +286,11 @@ def _fit(arguments: argparse.Namespace) -> int:
         target, also = sp.Symbol(observed), [observed]
     else:
         target, also = _expression(left)
-    wanted = [n for n in names if n in {*used, *also} and n not in start]
+    for n in sorted({*used, *also}):
+        if (n in names) == (n in start):
+            what = "is both" if n in start else "is neither"
+            raise ArgumentError(f"{n!r} {what}: a column ({', '.join(names)}) or a parameter with a --start value")
+    wanted = [n for n in names if n in {*used, *also}]
     result = fit(sp.Eq(target, formula, evaluate=False), data=columns(arguments.data, wanted), start=start)
     print(f"model  {target} = {formula}")
     print(f"data   {arguments.data}: {len(result.residuals)} rows\n")

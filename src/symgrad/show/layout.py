@@ -204,7 +204,7 @@ class _Places:
 
     def _spread(self, layer: list[int], wanted: list[float], weights: list[float]) -> list[float]:
         """The places nearest to the wanted ones (weighted squares) that keep order and distances."""
-        offset = [0.0]
+        offset = [0.0] if layer else []
         for a, b in pairwise(layer):
             offset.append(offset[-1] + (self.sizes[a][1] + self.sizes[b][1]) / 2 + GAP_Y)
         pools: list[list[float]] = []  # mean, weight, count
