@@ -21,6 +21,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph, Node, Op, Type, promote, register
 from symgrad.graph.node import spread
 from symgrad.ops.arith import add as ADD
+from symgrad.ops.arith import mask as MASK
 from symgrad.ops.arith import multiply as MULTIPLY
 from symgrad.ops.arith import negative as NEGATIVE
 from symgrad.ops.arith import subtract as SUBTRACT
@@ -82,7 +83,9 @@ class _Contraction:
         self._sum_identities()
         if self._orthogonal():
             return spread(g, g.const(0, self.dtype), tuple(self.sizes[x] for x in out))
-        opened = self._multiplied_out()
+        opened = self._masked()
+        if opened is None:
+            opened = self._multiplied_out()
         if opened is None:
             opened = self._product()
         return g.build(NEGATIVE, (opened,)) if self.minus else opened
@@ -155,6 +158,20 @@ class _Contraction:
             kept.append((i, labels))
         self.tensors = kept
         return False
+
+    def _masked(self) -> int | None:
+        """A mask over all of the result stays outside: a structural zero, whatever it is multiplied with."""
+        g, out = self.g, self.out
+        for k, (i, labels) in enumerate(self.tensors):
+            if g.ops[i] is MASK and len(labels) == len(out) and set(labels) == set(out):
+                condition, inner = g.args[i]
+                rest = [*self.tensors[:k], (inner, labels), *self.tensors[k + 1 :], *((s, ()) for s in self.scalars)]
+                rest += self._ones(labels, rest)
+                product = contract(g, rest, out)
+                if labels != out:
+                    condition = g.add(einsum, (condition,), (subscripts([labels], out),))
+                return g.build(MASK, (condition, product))
+        return None
 
     def _multiplied_out(self) -> int | None:
         """The sum of products, where a factor is a sum with identities in it."""
