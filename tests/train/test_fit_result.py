@@ -32,6 +32,22 @@ def test_the_table(result):
     assert "yes: a minimum" in text
 
 
+def test_the_roads():
+    hard = {"x": [1, 2, 3, 5, 8, 12], "y": [70, 110, 150, 170, 210, 200]}
+    found = sg.fit(sp.Eq(y, a * (1 - sp.exp(-b * x))), hard, {"a": -50, "b": 0.01})
+    assert found.roads[0].params == pytest.approx(found.params)
+    assert found.roads[0].value == pytest.approx(found.rss)
+    assert found.roads[0].minimum
+    for road in found.roads:  # the others are out on the plateau
+        assert road.minimum == (road.value < 300)
+        assert bool(road.why) != road.minimum
+    assert not found.roads[-1].minimum
+    lines = found.report(roads=True).splitlines()[-len(found.roads) :]
+    for line, road in zip(lines, found.roads, strict=True):
+        assert line.startswith(road.solver)
+        assert line.endswith("a minimum" if road.minimum else road.why)
+
+
 def test_one_line(result):
     assert repr(result).startswith("FitResult(a=")
     assert "converged" in repr(result)

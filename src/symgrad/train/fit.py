@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.errors import ArgumentError
-from symgrad.train.result import FitResult
+from symgrad.train.result import FitResult, Road
 
 if TYPE_CHECKING:
     from symgrad.train.model import Model
@@ -156,5 +156,12 @@ def _result(
         solver=best.solver,
         iterations=best.evaluations,
         evaluations=m.rows.evaluations if m is full else m.rows.evaluations + full.rows.evaluations,
+        roads=tuple(_road(e, m, held, full) for e in ends),
         _model=full,
     )
+
+
+def _road(end: End, m: Model, held: dict[str, float], full: Model) -> Road:
+    at = dict(zip(m.params, map(float, end.at), strict=False)) | held
+    value = 2 * end.value if full.kind == "least squares" else end.value
+    return Road(end.solver, value, end.evaluations, end.minimum, end.why, {n: at[n] for n in full.params})

@@ -10,9 +10,11 @@ import numpy as np
 from symgrad.train.objective import Objective
 
 STILL = 1e-9
-"""A Newton step below this fraction of a parameter may be rounding."""
+"""A Newton step below this fraction of a parameter, or of its standard error, may be rounding."""
 SMALL = 1e-6
-"""... and so may one below this fraction of the standard error, where the Jacobian is badly conditioned."""
+"""... and so may one below this fraction of the standard error, where the Jacobian is badly conditioned, if the
+standard error is no more than `KNOWN` times the parameter."""
+KNOWN = 100.0
 EPS = 1e-13
 """A step below this fraction of the start is rounding too: the parameter may be zero."""
 IDLE = 1e6
@@ -96,7 +98,9 @@ def finish(objective: Objective, end: End, start: Any) -> None:
         error = objective.errors(end.at, information)
         acts = error <= IDLE * np.maximum(np.abs(end.at), np.abs(start))
         size = np.abs(step)
-        still = (size <= STILL * np.abs(end.at)) | (acts & (size <= SMALL * error)) | (size <= EPS * np.abs(start))
+        known = error <= KNOWN * np.abs(end.at)
+        still = (size <= STILL * np.abs(end.at)) | (size <= EPS * np.abs(start))
+        still |= (acts & (size <= STILL * error)) | (known & (size <= SMALL * error))
         lower = objective.value(end.at + step)
         better = lower <= end.value + objective.grain(end.at)
         if better:

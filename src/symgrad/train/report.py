@@ -68,6 +68,18 @@ def report(result: FitResult) -> str:
     return "\n".join(text)
 
 
+def walked(result: FitResult) -> str:
+    """How every solver that was tried ended, as a table."""
+    what = "sum of squares" if result.rss is not None else "log-likelihood, negative"
+    lines = [("road", what, "evaluations", "its end")]
+    lines += [
+        (r.solver, f"{r.value:.10g}", str(r.evaluations), "a minimum" if r.minimum else r.why) for r in result.roads
+    ]
+    widths = [max(len(line[k]) for line in lines) for k in range(3)]
+    wide = [(line[0].ljust(widths[0]), line[1].rjust(widths[1]), line[2].rjust(widths[2]), line[3]) for line in lines]
+    return "\n".join("  ".join(cells) for cells in wide)
+
+
 def html(result: FitResult) -> str:
     """The same table for notebooks."""
 

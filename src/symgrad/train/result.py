@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from symgrad.function import Function
     from symgrad.train.model import Model
+
+
+class Road(NamedTuple):
+    """How one solver ended: where, how low, after how many evaluations, and if that is no minimum, why not."""
+
+    solver: str
+    value: float
+    evaluations: int
+    minimum: bool
+    why: str
+    params: dict[str, float]
 
 
 @dataclass(repr=False)
@@ -29,6 +40,7 @@ class FitResult:
         solver: the road that led here.
         iterations: evaluations of the residuals on that road.
         evaluations: on all roads together.
+        roads: how every solver that was tried ended, the best first.
     """
 
     params: dict[str, float]
@@ -43,6 +55,7 @@ class FitResult:
     solver: str
     iterations: int
     evaluations: int
+    roads: tuple[Road, ...]
     _model: Model = field(repr=False)
 
     @property
@@ -66,11 +79,11 @@ class FitResult:
         """The right side of the equation at new data (columns or single numbers by name), shape (rows,)."""
         return self._model.predict(list(self.params.values()), data)
 
-    def report(self) -> str:
-        """The result as a table to read."""
-        from symgrad.train.report import report
+    def report(self, roads: bool = False) -> str:
+        """The result as a table to read; with `roads`, how every solver that was tried ended."""
+        from symgrad.train.report import report, walked
 
-        return report(self)
+        return report(self) + ("\n\n" + walked(self) if roads else "")
 
     def plot(self) -> Any:
         """A matplotlib Figure: data, fitted curve and residuals; predicted against observed for more predictors."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,7 @@ class Rows:
         function: the formula as a Function of a row's parameters and columns.
         names: of the columns.
         evaluations: how often the values were worked out.
+        watch: if given, called with the parameters and the values each time.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Rows:
         self.sparse = self.grouped and self.rows * len(self.params) > DENSE
         self.evaluations = 0
         self.progress: Progress | None = None
+        self.watch: Callable[[Any, Any], None] | None = None
         self._last: tuple[bytes, Any] = b"", None
         self._last_jacobian: tuple[bytes, Any] = b"", None
 
@@ -78,6 +80,8 @@ class Rows:
         self.evaluations += 1
         out = self._full(self.function(*self.spread(at), *self.columns), ())
         self._last = key, out
+        if self.watch is not None:
+            self.watch(at, out)
         if self.progress is not None:
             self.progress.tick(lambda: float(np.linalg.norm(out)))
         return out

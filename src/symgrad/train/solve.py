@@ -65,6 +65,14 @@ class Solver:
         """One road from `start` to its end, finished (unless there are bounds)."""
         rows = self.objective.rows
         before = rows.evaluations
+        lowest = [float("inf"), np.array(start)]
+
+        def watch(at: Any, values: Any) -> None:
+            value = float(0.5 * np.sum(values * values) if self.squares else np.sum(values))
+            if value < lowest[0]:
+                lowest[:] = [value, np.array(at)]
+
+        rows.watch = watch
         with np.errstate(all="ignore"):
             try:
                 if road == "newton":
@@ -77,7 +85,10 @@ class Solver:
                     at = least_squares(rows.values, rows.jacobian, start, road, limit, self.bounds)
                 end = End(road, at, self.objective.value(at))
             except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-                end = End(road, np.array(start), float("inf"), why=str(error))
+                end = End(road, lowest[1], lowest[0], why=str(error))
+            if not np.isfinite(end.value):
+                end.at, end.value = lowest[1], lowest[0]
+            rows.watch = None
             if self.bounds is None:
                 finish(self.objective, end, start)
                 if end.minimum:
