@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from symgrad.function import Function
 
 FORMS = ("sympy", "latex", "python", "c", "picture")
-MAX_SYMPY = 50_000
-"""Operations in a result that is printed as one SymPy expression."""
+MAX_SYMPY, MAX_DEPTH = 30_000, 100
+"""Operations in a result that is printed as one SymPy expression, and how many may stand inside each other."""
 MAX_WORK = 1_000_000
 """Nodes times order squared: what a derivative of high order may take (some seconds)."""
 MAX_VARIABLES = 1000
@@ -220,10 +220,12 @@ def _text(f: Function, name: str, form: str) -> str:
 
 def _sympy(f: Function) -> Any:
     """The result as a SymPy expression, unless it is too large to be one, written out in full."""
-    size = [0] * len(f.graph)
-    for i, args in enumerate(f.graph.args):
+    g = f.graph
+    size, depth = [0] * len(g), [0] * len(g)
+    for i, args in enumerate(g.args):
         size[i] = 1 + sum(size[a] for a in args)
-    if sum(size[o] for o in f.outputs) > MAX_SYMPY:
+        depth[i] = max((depth[a] + (g.ops[a] is not g.ops[i]) for a in args), default=0)
+    if sum(size[o] for o in f.outputs) > MAX_SYMPY or max((depth[o] for o in f.outputs), default=0) > MAX_DEPTH:
         raise UnsupportedError("this is too large for one SymPy expression; --to python and --to latex name its parts")
     return f.sympy()
 
