@@ -37,7 +37,8 @@ def test_equal_expressions_are_one_node(g: Graph) -> None:
     assert ((x**2) ** 3).id == (x**6).id
     assert (x + x).id == (2 * x).id
     assert (2 * (3 * x)).id == (6 * x).id
-    assert (-(-x)).id == x.id
+    minus = -x
+    assert (-minus).id == x.id
     assert ((-x) * (-y)).id == (x * y).id
     assert ((-x) * y).id == (-(x * y)).id
     assert (x - (-y)).id == (x + y).id
