@@ -9,6 +9,12 @@ import pytest
 import sympy as sp
 
 import symgrad as sg
+from symgrad.compile.c import c_source
+from symgrad.compile.c_body import has
+from symgrad.compile.lower import lower
+from symgrad.compile.numpy import Reference
+from symgrad.graph import REGISTER, Graph, Type
+from tests.ops.sampling import cases, points
 
 CC = shutil.which("cc") or shutil.which("gcc")
 needs_compiler = pytest.mark.skipif(CC is None, reason="no C compiler on this machine")
@@ -51,6 +57,49 @@ def test_values_and_hessians_equal_the_reference(tmp_path, expression):
     assert run(point, 1)[0] == pytest.approx(f(*point), rel=1e-15)
     run, _ = build(tmp_path, sg.hessian(f))
     np.testing.assert_allclose(run(point, 9).reshape(3, 3), sg.hessian(f)(*point), rtol=1e-13, atol=1e-14)
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_every_operation_that_c_has(tmp_path, dtype):
+    g = Graph()
+    inputs, outputs, columns, names = [], [], [], []
+    for n, op in enumerate(REGISTER.values()):
+        if op.kind not in ("elementwise", "constant") or not op.domain:
+            continue
+        for attrs in cases(op):
+            attrs = {"dtype": dtype} if op.name == "cast" else attrs
+            own = Graph()
+            args = [own.input(f"x{k}", Type(dtype)) for k in range(len(op.domain))]
+            try:
+                lower(own, [own.add(op, tuple(args), tuple(attrs[a] for a in op.attrs))], has, "C")
+            except sg.UnsupportedError:
+                continue
+            sample = points(op, 5, seed=n)
+            if any(isinstance(v, bool) for v in sample[0]):
+                continue  # conditions come from relations, which the formulas above have
+            args = [g.input(f"x{len(columns)}_{k}", Type(dtype)) for k in range(len(op.domain))]
+            inputs += args
+            columns += np.array(sample, dtype).T.tolist()
+            outputs.append(g.add(op, tuple(args), tuple(attrs[a] for a in op.attrs)))
+            names.append(f"{op.name} {attrs}")
+    assert len(outputs) > 50
+    f = sg.Function(g, inputs, outputs, tree=tuple(range(len(outputs))))
+    source, _ = c_source("model", g, inputs, outputs, f.tree, "every operation")
+    (tmp_path / "model.c").write_text(source.replace('#include "model.h"', ""))
+    library = tmp_path / "model.so"
+    flags = ["-std=c99", "-O1", "-ffp-contract=off", "-shared", "-fPIC"]
+    subprocess.run([CC, *flags, tmp_path / "model.c", "-lm", "-o", library], check=True)
+    call = ctypes.CDLL(str(library)).model
+    call.argtypes, call.restype = [ctypes.c_void_p] * 2, None
+    reference = Reference(g, inputs, outputs)([np.asarray(c, dtype) for c in columns])
+    eps = np.finfo(dtype).eps
+    for row in range(5):
+        given = np.array([c[row] for c in columns], dtype)
+        out = np.zeros(len(outputs), dtype)
+        call(given.ctypes.data, out.ctypes.data)
+        for name, got, want in zip(names, out, reference, strict=True):
+            np.testing.assert_allclose(got, want[row], rtol=300 * eps, err_msg=name)
 
 
 @needs_compiler

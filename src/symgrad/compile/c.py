@@ -71,7 +71,9 @@ def c_source(
     source = f"/* {title}. See the header for the order of arguments. */\n#include <math.h>\n\n"
     if body.prelude:
         source += f"typedef {real} real;\n" + "\n".join(body.prelude) + "\n\n"
-    lines = [f"(void){n};" for n in ("in", "arrays", "lengths") if (n == "in" or computed)]
+    used = "\n".join(body.lines)
+    arguments = ("in", "arrays", "lengths") if computed else ("in",)
+    lines = [f"(void){n};" for n in arguments if f"{n}[" not in used and f"({n} +" not in used]
     if computed:
         lines.append("int outside = 0;")
     lines += body.lines

@@ -10,7 +10,7 @@ from symgrad.graph import Graph, Node
 from symgrad.ops.arith import where
 from symgrad.ops.compare import greater
 from symgrad.ops.declare import FRACTION, elementwise, unknown
-from symgrad.ops.elementary import exp, log, power, scalar, xlog1py, xlogy
+from symgrad.ops.elementary import HALF, exp, floor, log, power, scalar, tan, xlog1py, xlogy
 
 SHAPE = (0.05, 20.0)
 """A shape parameter, or the argument of a function for positive numbers."""
@@ -38,13 +38,36 @@ def _polygamma(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int |
     return g.build(digamma, args) if attrs[0] == 0 else None
 
 
+def _by_zeta(x: Node, n: int) -> Node:
+    """n! times Hurwitz's zeta, DLMF 25.11.12; for x < 0 by reflection, DLMF 5.15.6.
+
+    The n-th derivative of pi cot(pi x) is pi**(n + 1) P(cot(pi x)), each P being -(1 + c**2) times the one
+    before differentiated.
+    """
+    positive = greater(x, 0)
+    whole = math.factorial(n) * zeta(scalar(x, n + 1), where(positive, x, 1 - x))
+    coefficients = [0, 1]
+    for _ in range(n):
+        slope = [k * c for k, c in enumerate(coefficients)][1:]
+        coefficients = [-a - b for a, b in zip([*slope, 0, 0], [0, 0, *slope], strict=True)]
+    pi = scalar(x, "pi")
+    cot = 1 / tan(pi * (x - floor(x + HALF)))
+    mirrored = scalar(x, coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        mirrored = mirrored * cot + c
+    for _ in range(n + 1):
+        mirrored = mirrored * pi
+    sign = (-1) ** (n + 1)
+    return where(positive, sign * whole, -mirrored - whole)
+
+
 polygamma = elementwise(
     "polygamma",
     lambda x, y, n: polygamma(x, n=n + 1),
     attrs=("n",),
     normal=_polygamma,
     domain=([*BELOW, SHAPE, (1.0, 1e6)],),
-    fallback=lambda x, n: (-1) ** (n + 1) * math.factorial(n) * zeta(scalar(x, n + 1), x),
+    fallback=_by_zeta,
     doc="the n-th derivative of digamma, n a fixed integer >= 0",
 )
 
