@@ -176,6 +176,17 @@ def test_a_zero_parameter_and_an_exact_fit():
     assert result.rss == 0.0
 
 
+def test_a_parameter_that_starts_and_ends_at_zero():
+    xs = np.arange(-5.0, 6.0)
+    result = sg.fit(sp.Eq(y, a + b * x), {"x": xs, "y": np.tanh(xs)}, {"a": 0, "b": 0})
+    assert result.success
+    assert result["a"] == pytest.approx(0.0, abs=1e-15)
+    assert result.stderr["a"] == pytest.approx(result.residual_std / np.sqrt(11))
+    wave = sg.fit(sp.Eq(y, b * sp.sin(x + a)), {"x": xs, "y": np.tanh(xs)}, {"a": 0, "b": 1})
+    assert wave.success
+    assert wave["a"] == pytest.approx(0.0, abs=1e-13)
+
+
 def test_a_power_law_through_the_origin():
     xs = np.array([0, 1, 2, 3, 5, 8])
     ys = 2 * xs**1.5 / (8 + xs**1.5)

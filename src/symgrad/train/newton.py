@@ -18,7 +18,8 @@ KNOWN = 100.0
 EPS = 1e-13
 """A step below this fraction of the start is rounding too: the parameter may be zero."""
 IDLE = 1e6
-"""A standard error this many times the parameter and its start: the parameter does not act here, a plateau."""
+"""A standard error this many times the parameter and its start: the parameter does not act here, a plateau. Where
+both are zero, that its effect is so many times less than it was at the start."""
 STEPS = 12
 
 
@@ -82,6 +83,7 @@ def finish(objective: Objective, end: End, start: Any) -> None:
         return
     last = np.inf
     acts = np.ones(len(start), bool)
+    begin = objective.lengths(start) if np.any(start == 0) else 0.0
     for _ in range(STEPS):
         g, h = objective.gradient(end.at), objective.hessian(end.at)
         if not (np.all(np.isfinite(g)) and np.all(np.isfinite(h))):
@@ -97,6 +99,7 @@ def finish(objective: Objective, end: End, start: Any) -> None:
             return
         error = objective.errors(end.at, information)
         acts = error <= IDLE * np.maximum(np.abs(end.at), np.abs(start))
+        acts |= (start == 0) & (np.sqrt(np.diag(information.inverse)) * begin <= IDLE)
         size = np.abs(step)
         known = error <= KNOWN * np.abs(end.at)
         still = (size <= STILL * np.abs(end.at)) | (size <= EPS * np.abs(start))
