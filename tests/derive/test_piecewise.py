@@ -53,6 +53,24 @@ CASES = [
     ),
     # a choice of exponent's argument: exp overflows where it is not taken
     (sp.Piecewise((sp.exp(-1 / x**2), sp.Ne(x, 0)), (0, True)), 0.0, [0, 0, 0, 0]),
+    # one part in two branches, neither of them taken: its own slope is infinite there
+    (
+        sp.Piecewise((sp.sqrt(x), x > 1), (x, True)) + sp.Piecewise((sp.sqrt(x) ** 3, x > 2), (x**2, True)),
+        0.0,
+        [0, 1, 2, 0],
+    ),
+    (
+        sp.Piecewise((sp.log(x), x > 1), (0, True)) * sp.Piecewise((sp.log(x), x > 2), (1, True)) + x**3,
+        0.0,
+        [0, 0, 0, 6],
+    ),
+    # a square root of what vanishes because no branch is taken
+    (sp.sqrt(sp.Piecewise((x - 1, x > 1), (0, True)) + sp.Piecewise((x - 2, x > 2), (0, True))) + x, 0.0, [0, 1, 0, 0]),
+    (
+        sp.Piecewise((sp.Max(x, 0) * sp.sqrt(-sp.Max(x, 0)), sp.Max(x, 0) < 0), (sp.Max(x, 0), True)) ** 2,
+        2.0,
+        [4, 4, 2, 0],
+    ),
     (x**2 * sp.Piecewise((1, x < 1), (sp.sqrt(x - 1), True)), 0.5, [0.25, 1, 2, 0]),
 ]
 
@@ -76,6 +94,18 @@ def test_two_variables() -> None:
     assert sg.hessian(f)(1.0, 2.0).tolist() == [[0.0, 1.0], [1.0, 0.0]]
     assert sg.grad(f)(5.0, 1.0) == (0.25, -0.25)
     assert np.allclose(sg.hessian(f)(5.0, 1.0), np.array([[-1, 1], [1, -1]]) / 32, rtol=1e-14)
+
+
+def test_one_part_in_branches_of_two_variables() -> None:
+    root = sp.sqrt(x * y)
+    f = sg.function([x, y], sp.Piecewise((root, x > 1), (y, True)) * sp.Piecewise((root, y > 1), (x, True)))
+    for mode in ("forward", "reverse", "mixed"):
+        first = sg.grad(f, mode=mode)
+        assert first(0.0, 0.0) == (0.0, 0.0), mode
+        assert first(0.5, 0.0) == (0.0, 0.5), mode
+        assert sg.hessian(f, mode=mode)(0.5, 0.0).tolist() == [[0.0, 1.0], [1.0, 0.0]], mode
+        assert sg.jacobian(sg.hessian(f, mode=mode), mode=mode)(0.0, 0.5).tolist() == [[[0.0, 0.0]] * 2] * 2, mode
+    assert sg.grad(f)(4.0, 4.0) == (4.0, 4.0)
 
 
 def test_softplus() -> None:

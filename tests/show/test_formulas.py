@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 
 import symgrad as sg
 from symgrad import Function
+from symgrad.graph import REGISTER, Graph, Node, Type
 from symgrad.show.python import identifier
 from tests.derive.test_modes import off_the_kinks
 from tests.formulas import POINTS, functions
@@ -139,6 +140,17 @@ def test_source_names_what_python_reserves() -> None:
     header = f.python().splitlines()[0]
     assert header == "def f(lambda_, x, np_, q1, dq1_dt, d2q1_dt2, a_b):"
     assert ran(f)(*range(1, 8)) == f(*range(1, 8))
+
+
+def test_a_function_of_zero_in_sympy() -> None:
+    """Zero is false in Python, and still an argument."""
+    x = sp.Symbol("x")
+    f = sg.grad(sg.function([x], sp.log(1 + sp.exp(x)) + x))
+    assert sg.function([x], sg.grad(sg.grad(f)).sympy()).names == ("x",)
+    g = Graph()
+    zero = g.input("x", Type("float64"))
+    h = Function(g, [zero], [REGISTER["softplus"](Node(g, g.const(0))).id])
+    assert h.sympy() == sp.log(2)
 
 
 def test_numbers() -> None:

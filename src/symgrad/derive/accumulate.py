@@ -8,52 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgrad.derive.local import MINUS_ONE, ONE, Partials
-from symgrad.graph import FLOATS, REGISTER, Graph, promote
+from symgrad.derive.algebra import Algebra
+from symgrad.derive.local import ONE, Partials
+from symgrad.graph import Graph
 
 Entries = dict[tuple[int, int], int]
 """(row, column) -> node, for the entries that are not structurally zero."""
-
-
-class Algebra:
-    """Sums and products of derivatives in `graph`; a derivative is a node's id, ONE or MINUS_ONE.
-
-    `roots` are the functions derived: a derivative that is 1 becomes a constant of their dtype.
-    """
-
-    def __init__(self, graph: Graph, roots: Sequence[int]) -> None:
-        self.graph = graph
-        floats = [t.dtype for t in (graph.types[r] for r in roots) if t.dtype in FLOATS]
-        self.dtype = promote(floats) if floats else "float64"
-        self._add, self._sub = REGISTER["add"], REGISTER["subtract"]
-        self._mul, self._neg = REGISTER["multiply"], REGISTER["negative"]
-
-    def product(self, p: int, d: int) -> int:
-        if p == ONE:
-            return d
-        if d == ONE:
-            return p
-        if p == MINUS_ONE:
-            return self.negative(d)
-        if d == MINUS_ONE:
-            return self.negative(p)
-        return self.graph.build(self._mul, (p, d))
-
-    def negative(self, d: int) -> int:
-        if d == ONE:
-            return MINUS_ONE
-        if d == MINUS_ONE:
-            return ONE
-        return self.graph.build(self._neg, (d,))
-
-    def sum(self, a: int, b: int) -> int:
-        return self.graph.build(self._add, (self.node(a), self.node(b)))
-
-    def node(self, d: int) -> int:
-        """The derivative as a node."""
-        if d >= 0:
-            return d
-        return self.graph.const(1 if d == ONE else -1, self.dtype)
 
 
 def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:

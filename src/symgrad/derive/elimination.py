@@ -21,7 +21,7 @@ def eliminate(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     """The Jacobian entries of scalar `roots` by `wrt`, as new nodes of `g`."""
     alg = Algebra(g, roots)
     product, add = alg.product, alg.sum
-    below, above = linearise(g, roots, wrt)
+    below, above = linearise(g, roots, wrt, alg)
     ends = set(wrt)
     tops = set(roots)
 
@@ -88,10 +88,9 @@ def eliminate(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
 
 
 def linearise(
-    g: Graph, roots: Sequence[int], wrt: Sequence[int]
+    g: Graph, roots: Sequence[int], wrt: Sequence[int], alg: Algebra
 ) -> tuple[dict[int, dict[int, int]], dict[int, set[int]]]:
     """The local derivatives between `roots` and `wrt`: below[user][argument] and above[argument] = users."""
-    alg = Algebra(g, roots)
     live = g.reach(roots)
     active = set(wrt)
     local = Partials(g, active.__contains__)

@@ -13,12 +13,13 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
+from symgrad.derive.algebra import Algebra
 from symgrad.derive.local import MINUS_ONE, ONE, Partials
 from symgrad.graph import REGISTER, Graph
 
 ADD, SUBTRACT, NEGATIVE = REGISTER["add"], REGISTER["subtract"], REGISTER["negative"]
 MULTIPLY, DIVIDE, POWER = REGISTER["multiply"], REGISTER["divide"], REGISTER["integer_power"]
-WHERE, MASK = REGISTER["where"], REGISTER["mask"]
+WHERE, MASK, NOT = REGISTER["where"], REGISTER["mask"], REGISTER["logical_not"]
 
 Coefficient = int | None
 """A node, or None for a structural zero."""
@@ -42,6 +43,7 @@ class _Taylor:
         self.g = g
         self.variable = variable
         self.local = Partials(g, self.depends)
+        self.algebra = Algebra(g, [variable])
         self._known: dict[tuple[int, int], Coefficient] = {}
         self._depends: dict[int, bool] = {variable: True}
 
@@ -126,10 +128,11 @@ class _Taylor:
             return None if c is None else g.build(NEGATIVE, (c,))
         if op is WHERE:
             x, y = known[args[1], k], known[args[2], k]
-            if x is None and y is None:
-                return None
-            zero = g.const(0, g.types[i].dtype)
-            return g.build(WHERE, (args[0], zero if x is None else x, zero if y is None else y))
+            if x is not None and y is not None:
+                return g.build(WHERE, (args[0], x, y))
+            if x is not None:
+                return g.build(MASK, (args[0], x))
+            return None if y is None else g.build(MASK, (g.build(NOT, (args[0],)), y))
         if op is MASK:
             c = known[args[1], k]
             return None if c is None else g.build(MASK, (args[0], c))
@@ -141,7 +144,7 @@ class _Taylor:
             above = known[args[0], k]
             for j in range(1, k + 1):
                 above = self._sum(above, self._product(known[args[1], j], known[i, k - j]), True)
-            return None if above is None else g.build(DIVIDE, (above, args[1]))
+            return None if above is None else self._divided(above, args[1])
         total: Coefficient = None
         for a, p in self.local.of(i):
             part: Coefficient = None
@@ -156,6 +159,11 @@ class _Taylor:
             if part is not None:
                 total = self._sum(total, self.times_number(part, Fraction(1, k)))
         return total
+
+    def _divided(self, above: int, below: int) -> int:
+        """A quotient that keeps the structural zeros of `above`, as products do."""
+        one = self.g.const(1, self.g.types[above].dtype)
+        return self.algebra.product(above, self.g.build(DIVIDE, (one, below)))
 
     def _convolve(self, a: int, b: int, k: int) -> Coefficient:
         known = self._known
@@ -175,12 +183,12 @@ class _Taylor:
     def _sum(self, a: Coefficient, b: Coefficient, minus: bool = False) -> Coefficient:
         if b is None:
             return a
-        if a is None:
-            return self.g.build(NEGATIVE, (b,)) if minus else b
-        return self.g.build(SUBTRACT if minus else ADD, (a, b))
+        if minus:
+            b = self.algebra.negative(b)
+        return b if a is None else self.algebra.sum(a, b)
 
     def _product(self, a: Coefficient, b: Coefficient) -> Coefficient:
-        return None if a is None or b is None else self.g.build(MULTIPLY, (a, b))
+        return None if a is None or b is None else self.algebra.product(a, b)
 
     def times_number(self, a: int, n: int | Fraction) -> int:
-        return self.g.build(MULTIPLY, (self.g.const(n, self.g.types[a].dtype), a))
+        return self.algebra.product(self.g.const(n, self.g.types[a].dtype), a)
