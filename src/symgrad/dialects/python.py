@@ -22,6 +22,14 @@ INFIX: dict[str, tuple[str, int, int, int]] = {
 }
 
 CALLS: dict[str, str] = {
+    "delta": "np.eye({n})",
+    "basis": "np.eye({n})[{k}]",
+    "inv": "np.linalg.inv({0})",
+    "solve": "np.linalg.solve({0}, {1})",
+    "det": "np.linalg.det({0})",
+    "logdet": "np.linalg.slogdet({0})[1]",
+    "logabsdet": "np.linalg.slogdet({0})[1]",
+    "reshape": "np.reshape({0}, {shape})",
     "sigmoid": "special.expit({0})",
     "softplus": "np.logaddexp(0.0, {0})",
     "sinc": "np.sinc({0}/np.pi)",

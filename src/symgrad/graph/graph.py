@@ -67,6 +67,10 @@ class Graph:
         self.types.append(type)
         return i
 
+    def known(self, op: Op, args: Args, attrs: tuple[Any, ...] = ()) -> bool:
+        """Whether this node is there."""
+        return ((op, args, attrs) if attrs else (op, args)) in self._ids
+
     def build(self, op: Op, args: Args, attrs: tuple[Any, ...] = ()) -> int:
         """As `add`, after the operation's normal form."""
         normal = op.normal

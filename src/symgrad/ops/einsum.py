@@ -106,13 +106,23 @@ class _Contraction:
                 todo.append((args[0], labels[len(labels) - len(g.types[args[0]].shape) :]))
             elif op is einsum:
                 inner, result = parse(g.attrs[i][0])
-                if sums(inner, result):
+                new = dict(zip(result, labels, strict=True))
+                if sums(inner, result) and len(set(labels)) == len(labels):
                     self.tensors.append((i, labels))
-                else:
-                    new = dict(zip(result, labels, strict=True))
+                else:  # of a trace or a diagonal, only the elements that it has
+                    self._inner(new, args, inner)
                     todo.extend((a, tuple(new[x] for x in part)) for a, part in zip(args, inner, strict=True))
             else:
                 self.tensors.append((i, labels))
+
+    def _inner(self, new: dict[int, int], args: Sequence[int], parts: Sequence[Labels]) -> None:
+        """Labels of our own for those that an operand sums over."""
+        for a, part in zip(args, parts, strict=True):
+            for x, n in zip(part, self.g.types[a].shape, strict=True):
+                if x not in new:
+                    new[x] = max(self.sizes) + 1
+                    self.sizes[new[x]] = n or 0
+                    self.labels.add(new[x])
 
     def _sum_identities(self) -> None:
         """Identities with a summed label rename it; the others stay, each once."""
@@ -150,6 +160,8 @@ class _Contraction:
         kept = []
         for i, labels in self.tensors:
             if g.ops[i] is basis:
+                if self.sizes[labels[0]] == 1:
+                    continue
                 first = seen.setdefault(labels[0], i)
                 if first != i:
                     return True
@@ -285,10 +297,23 @@ class _Contraction:
             assert best is not None
             _, _, m, n, kept = best
             pair = sorted((parts[m], parts[n]), key=lambda p: (p[0], [out.index(x) for x in p[1] if x in out]))
-            order = tuple(x for x in dict.fromkeys(pair[0][1] + pair[1][1]) if x in kept)
+            order = self._order(pair, kept)
             parts = [p for k, p in enumerate(parts) if k not in (m, n)]
             parts.append((self._add(pair, order), order))
         return parts
+
+    def _order(self, pair: Sequence[Part], kept: Labels) -> Labels:
+        """The axes of a product of two: of matrices, those with fewer transposes, so that it is shared."""
+        a, b = pair[0][1], pair[1][1]
+        order = tuple(x for x in dict.fromkeys(a + b) if x in kept)
+        if len(a) == len(b) == len(order) == 2 and order[0] in a and order[1] in b:
+            across = (a[0] not in kept) + (b[1] not in kept)  # transposes in a b; there are 2 less of them in b a
+            if across == 2:
+                return order[::-1]
+            if across == 1 and order[::-1] == tuple(x for x in self.out if x in order):
+                text = subscripts([a, b], order)
+                return order if self.g.known(einsum, tuple(i for i, _ in pair), (text,)) else order[::-1]
+        return order
 
     def _alone(self, k: int, parts: list[Part], out: Labels) -> Part:
         """A tensor summed over the labels that only it has."""
@@ -303,16 +328,26 @@ class _Contraction:
 
 
 def symmetric(g: Graph, i: int) -> bool:
-    """Whether node `i` is seen to be its own transpose: an identity, or x^T x."""
-    if g.ops[i] is delta:
-        return True
-    if g.ops[i] is not einsum or len(set(g.args[i])) > 1 or len(g.args[i]) != 2:
-        return False
-    (p, q), out = parse(g.attrs[i][0])
-    if len(out) != 2:
-        return False
-    swap = dict(zip(out, out[::-1], strict=True))
-    return tuple(swap.get(x, x) for x in p) == q
+    """Whether node `i` is seen to be its own transpose: x^T x, an identity, their sums, multiples and inverses."""
+    stack = [i]
+    while stack:
+        j = stack.pop()
+        op, args = g.ops[j], g.args[j]
+        if op is ADD or op is SUBTRACT or op is NEGATIVE or op.name == "inv":
+            stack += args
+        elif op is einsum:
+            parts, out = parse(g.attrs[j][0])
+            if len(out) != 2:
+                return False
+            if len(args) == 2 and not parts[0] and parts[1] == out:
+                stack.append(args[1])
+                continue
+            swap = dict(zip(out, out[::-1], strict=True))
+            if len(args) != 2 or args[0] != args[1] or tuple(swap.get(x, x) for x in parts[0]) != parts[1]:
+                return False
+        elif op is not delta:
+            return False
+    return len(g.types[i].shape) == 2
 
 
 def factors(g: Graph, i: int) -> tuple[list[Part], Labels, dict[int, int]]:

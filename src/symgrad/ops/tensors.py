@@ -31,6 +31,11 @@ def total(g: Graph, a: int, b: int, sign: int) -> int | None:
     for x, y in ((a, b), (b, a)):
         if g.ops[y].name == "broadcast" and g.value(g.args[y][0]) == 0:
             return g.build(REGISTER["negative"], (x,)) if sign < 0 and y == a else x
+    across = _common_transpose(g, a, b)
+    if across is not None:
+        (x, y), text = across
+        inner = g.build(REGISTER["add" if sign > 0 else "subtract"], (x, y))
+        return g.build(REGISTER["einsum"], (inner,), (text,))
     (c, x), (d, y) = _multiple(g, a), _multiple(g, b)
     if x == y and c + sign * d != 0:
         return times(g, g.const(c + sign * d, g.types[a].dtype), x)
@@ -43,6 +48,27 @@ def times(g: Graph, number: int, a: int) -> int:
 
     labels = tuple(range(len(g.types[a].shape)))
     return contract(g, [(number, ()), (a, labels)], labels)
+
+
+def _common_transpose(g: Graph, a: int, b: int) -> tuple[tuple[int, int], str] | None:
+    """(a', b') and the subscripts of one transpose that gives a of a' and b of b'; what is symmetric has any."""
+    if g.ops[a].name != "einsum" or g.ops[b].name != "einsum":
+        return None
+    from symgrad.ops.einsum import symmetric
+
+    for x, y in ((a, b), (b, a)):
+        text = g.attrs[x][0]
+        left, _, right = text.partition("->")
+        if len(g.args[x]) == 1 and sorted(left) == sorted(right) and len(set(left)) == len(left):
+            inner = g.args[x][0]
+            if g.attrs[y][0] == text:
+                other = g.args[y][0]
+            elif symmetric(g, y) and len(left) == 2:
+                other = y
+            else:
+                continue
+            return ((inner, other) if x == a else (other, inner)), text
+    return None
 
 
 def _multiple(g: Graph, i: int) -> tuple[int | float | Fraction, int]:

@@ -11,6 +11,7 @@ from symgrad.dialects.latex import CONSTANTS, FORMS, FUNCTIONS, GREEK, INFIX
 from symgrad.graph import INPUT, Graph
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
+from symgrad.show import matrix_latex
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, inline, loop_index, write
 from symgrad.show.natural import meaning, rewritten
 from symgrad.show.python import nested
@@ -93,6 +94,9 @@ class Latex:
         op = graph.ops[i]
         name = op.name
         attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+        array = matrix_latex.array(graph, i, args, place)
+        if array is not None:
+            return array
         if name in INFIX:
             sign, strength, left, right = INFIX[name]
             first, *others = args

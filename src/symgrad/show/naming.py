@@ -11,7 +11,7 @@ SMALL = 40
 LONG = 30
 """An expression of more operations than this is cut by naming its parts."""
 
-_TRIVIAL = ("const", "input", "negative", "stack", "element")
+_TRIVIAL = ("const", "input", "negative", "stack", "element", "delta", "basis", "broadcast")
 
 
 class Naming:

@@ -14,6 +14,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph, Op
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
+from symgrad.show import matrix_python
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, inline, loop_index, write
 from symgrad.show.natural import rewritten
 
@@ -62,6 +63,10 @@ class Python:
         op = graph.ops[i]
         name = op.name
         attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+        array = matrix_python.array(graph, i, args, place)
+        if array is not None:
+            return self._uses(array.text, array.strength)
+        args = matrix_python.bare(graph, i, args)
         if name in INFIX:
             sign, strength, left, right = INFIX[name]
             gap = " " if strength < PRODUCT else ""

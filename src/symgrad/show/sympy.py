@@ -11,9 +11,10 @@ import sympy as sp
 
 from symgrad.dialects import sympy as dialect
 from symgrad.errors import UnsupportedError
-from symgrad.graph import CONST, INPUT, Graph, Node
+from symgrad.graph import CONST, INPUT, Graph, Node, Type
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
+from symgrad.show import matrix_sympy
 
 CLASSES: dict[str, Any] = {name: cls for table in (dialect.FOLDED, dialect.SAME) for cls, name in table.items()}
 CONSTANTS = {name: constant for constant, name in dialect.NAMED.items()}
@@ -64,11 +65,24 @@ def _one(graph: Graph, i: int, made: dict[int, Any], symbols: dict[str, Any]) ->
         return _constant(graph.attrs[i][0])
     if op is INPUT:
         name = graph.attrs[i][0]
-        return symbols.get(name) or sp.Symbol(name)
+        given = symbols.get(name)
+        if given is None:
+            shape = graph.types[i].shape
+            return matrix_sympy.symbol(name, shape) if shape else sp.Symbol(name)
+        return given
     args = [made[a] for a in graph.args[i]]
-    attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
     if op.name == "fold":
         return _fold(graph, i, args)
+    array = matrix_sympy.array(graph, i, args, lambda k, given: _apply(graph, k, given))
+    if array is not None:
+        return array
+    return _apply(graph, i, args)
+
+
+def _apply(graph: Graph, i: int, args: list[Any]) -> Any:
+    """The operation of node `i` on these arguments."""
+    op = graph.ops[i]
+    attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
     if op.name == "stack":
         return _array(args, attrs["shape"])
     if op.name in ("power", "integer_power"):
@@ -81,7 +95,7 @@ def _one(graph: Graph, i: int, made: dict[int, Any], symbols: dict[str, Any]) ->
     if meaning is None:
         raise UnsupportedError(f"{op.name} has no form in SymPy")
     small = Graph()
-    inputs = [small.input(f"_{k}", graph.types[a]) for k, a in enumerate(graph.args[i])]
+    inputs = [small.input(f"_{k}", Type(graph.types[a].dtype)) for k, a in enumerate(graph.args[i])]
     root = meaning(*(Node(small, a) for a in inputs), **attrs).id
     return expressions(small, [root], {f"_{k}": x for k, x in enumerate(args)})[0]
 

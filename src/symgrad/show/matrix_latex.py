@@ -1,0 +1,160 @@
+"""Arrays in LaTeX: matrix algebra where an einsum is that, index notation where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from symgrad.dialects.latex import FUNCTIONS
+from symgrad.graph import Graph
+from symgrad.ops.einsum import Labels, parse
+from symgrad.show.contraction import Diagonal, Factor, Hadamard, Matrices, read
+from symgrad.show.formula import ATOM, POWER, PRODUCT, Place, Text
+
+HADAMARD = 18
+"""Products of elements bind less than those of matrices."""
+ONES = r"\mathbf{1}"
+_INDICES = "ijklmnpqrstuvwabcdfgh"
+
+
+def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | None:
+    """The text of a node that is or reads an array; None where it is written as of scalars."""
+    name = graph.ops[i].name
+    attrs = graph.attrs[i]
+    if name == "einsum":
+        found = read(graph, i)
+        if isinstance(found, Matrices):
+            return _matrices(found, args, place)
+        if isinstance(found, Hadamard):
+            pieces = [place(args[k], PRODUCT) for k in found.scalars]
+            product = r" \circ ".join(_chain([f], args, place) for f in found.factors)
+            return Text(" ".join([*pieces, rf"\left({product}\right)"]), PRODUCT) if pieces else Text(product, HADAMARD)
+        if isinstance(found, Diagonal):
+            return Text(rf"\operatorname{{diag}}\left({args[0].text}\right)", ATOM)
+        return _indices(graph, i, args, place)
+    if name == "delta":
+        return Text("I", ATOM)
+    if name == "basis":
+        return Text(f"e_{{{attrs[1]}}}", ATOM)
+    if name == "inv":
+        return raised(args[0], "-1", place)
+    if name == "solve":
+        return Text(f"{raised(args[0], '-1', place).text} {place(args[1], PRODUCT)}", PRODUCT)
+    if name == "logdet":
+        return Text(rf"\log\det\left({args[0].text}\right)", ATOM)
+    if name == "logabsdet":
+        return Text(rf"\log\left|\det\left({args[0].text}\right)\right|", ATOM)
+    if name == "reshape":
+        sizes = r" \times ".join(map(str, attrs[0]))
+        return Text(rf"\operatorname{{reshape}}_{{{sizes}}}\left({args[0].text}\right)", ATOM)
+    if name == "broadcast":
+        return _constant(graph, i, args[0], place)
+    if graph.types[i].shape and graph.ops[i].kind == "elementwise":
+        return _elementwise(name, attrs, args, place)
+    return None
+
+
+def raised(text: Text, exponent: str, place: Place) -> Text:
+    """`text` to the power -1 or T."""
+    for first, second in (("-1", "T"), ("T", "-1")):
+        if exponent == second and text.strength == POWER and text.text.endswith(f"^{{{first}}}"):
+            return Text(text.text.removesuffix(f"{{{first}}}") + "{-T}", POWER)
+    return Text(f"{place(text, ATOM)}^{{{exponent}}}", POWER)
+
+
+def _constant(graph: Graph, i: int, value: Text, place: Place) -> Text:
+    """The same along further axes: a number times ones, a row for every row."""
+    inner = graph.types[graph.args[i][0]].shape
+    if value.text == "0":
+        return value
+    if not inner:
+        return Text(ONES, ATOM) if value.text == "1" else Text(f"{place(value, PRODUCT)} {ONES}", PRODUCT)
+    if len(inner) == 1 and len(graph.types[i].shape) == 2:
+        return Text(f"{ONES} {raised(value, 'T', place).text}", PRODUCT)
+    return Text(rf"{ONES} \otimes {place(value, PRODUCT)}", PRODUCT)
+
+
+def _elementwise(name: str, attrs: Sequence[object], args: Sequence[Text], place: Place) -> Text | None:
+    """With a ring where the same sign means something else for matrices."""
+    if name == "multiply":
+        return Text(rf"{place(args[0], HADAMARD)} \circ {place(args[1], HADAMARD)}", HADAMARD)
+    if name == "divide":
+        return Text(rf"{place(args[0], PRODUCT)} \oslash {place(args[1], PRODUCT)}", HADAMARD)
+    if name in ("add", "subtract", "negative", "where", "mask", "minimum", "maximum", "abs", "cast"):
+        return None
+    exponent = {"integer_power": attrs[0] if attrs else "", "sqrt": r"\frac{1}{2}", "power": args[-1].text}.get(name)
+    if exponent is not None:
+        return Text(rf"{place(args[0], ATOM)}^{{\circ {exponent}}}", POWER)
+    if name == "exp":
+        return Text(rf"e^{{\circ {place(args[0], PRODUCT)}}}", POWER)
+    head = FUNCTIONS.get(name) or r"\operatorname{" + name.replace("_", r"\_") + "}"
+    inside = ", ".join([a.text for a in args] + [str(v) for v in attrs])
+    return Text(rf"{head}_{{\circ}}\left({inside}\right)", ATOM)
+
+
+def _matrices(found: Matrices, args: Sequence[Text], place: Place) -> Text:
+    pieces = [place(args[k], PRODUCT) for k in found.scalars]
+    chains = [(_chain(c.factors, args, place), c.trace) for c in found.closed]
+    product = _chain(found.product, args, place)
+    alone = len(pieces) + len(chains) + bool(product) == 1
+    for text, trace in chains:
+        if trace:
+            pieces.append(rf"\operatorname{{tr}}\left({text}\right)")
+        else:
+            pieces.append(text if alone else rf"\left({text}\right)")
+    if alone and product:
+        (factor, *others) = [f for f in found.product if f.operand >= 0 or f.size != 1]
+        if not others and factor.role in ("plain", "column"):
+            return args[factor.operand]
+        return Text(product, PRODUCT if " " in product and others else POWER)
+    if product:
+        pieces.append(product)
+    text = pieces[0]
+    for p in pieces[1:]:
+        text += (r" \cdot " if text[-1:].isdigit() and p[:1].isdigit() else " ") + p
+    return Text(text, ATOM if alone and chains and chains[0][1] else PRODUCT)
+
+
+def _chain(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
+    texts = []
+    for f in factors:
+        if f.operand < 0:
+            if f.size != 1:
+                texts.append(ONES if f.role == "column" else ONES + "^{T}")
+        elif f.role in ("transposed", "row"):
+            texts.append(raised(args[f.operand], "T", place).text)
+        elif f.role == "diagonal":
+            texts.append(rf"\operatorname{{diag}}\left({args[f.operand].text}\right)")
+        else:
+            texts.append(place(args[f.operand], PRODUCT))
+    return " ".join(texts)
+
+
+def _plain(text: Text) -> bool:
+    """Whether an index may stand at it."""
+    return text.strength >= ATOM and re.search(r"_(\w|\{[^{}]*\})$", text.text) is None
+
+
+def _indices(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
+    """[sum over k of A_ik B_kj]_ij."""
+    parts, out = parse(graph.attrs[i][0])
+    labels = list(dict.fromkeys([*out, *(x for p in parts for x in p)]))
+    if len(labels) > len(_INDICES):
+        return Text(rf"\operatorname{{einsum}}\left({', '.join(a.text for a in args)}\right)", ATOM)
+    letters = dict(zip(labels, _INDICES, strict=False))
+
+    def index(p: Labels) -> str:
+        return "".join(letters[x] for x in p)
+
+    pieces = []
+    for a, text, p in zip(graph.args[i], args, parts, strict=True):
+        if graph.ops[a].name == "delta":
+            pieces.append(rf"\delta_{{{index(p)}}}")
+        elif p:
+            indexed = text if _plain(text) else Text(text.text, PRODUCT)  # no index on an index
+            pieces.append(f"{place(indexed, ATOM)}_{{{index(p)}}}")
+        else:
+            pieces.append(place(text, PRODUCT))
+    summed = tuple(x for x in labels if x not in out)
+    total = rf"\sum_{{{', '.join(index(summed))}}} " if summed else ""
+    return Text(rf"\left[{total}{' '.join(pieces)}\right]_{{{index(out)}}}", ATOM)

@@ -1,0 +1,117 @@
+"""Arrays in Python source: `A.T @ x` where an einsum is matrix algebra, numpy.einsum where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from symgrad.graph import Graph
+from symgrad.show.contraction import Closed, Diagonal, Factor, Hadamard, Matrices, read
+from symgrad.show.formula import ATOM, PRODUCT, Place, Text
+
+
+def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | None:
+    """The text of a node that only arrays have; None where it is written as of scalars."""
+    name = graph.ops[i].name
+    attrs = graph.attrs[i]
+    if name == "einsum":
+        found = read(graph, i)
+        if isinstance(found, Matrices):
+            return _matrices(graph, i, found, args, place)
+        if isinstance(found, Hadamard):
+            pieces = [place(args[k], PRODUCT) for k in found.scalars]
+            return Text("*".join([*pieces, *(_factor(f, args, place) for f in found.factors)]), PRODUCT)
+        if isinstance(found, Diagonal):
+            return Text(f"np.diag({args[0].text})", ATOM)
+        return Text(f'np.einsum("{attrs[0]}", {", ".join(a.text for a in args)})', ATOM)
+    if name == "solve" and len(graph.types[i].shape) > 2:
+        n, *_ = shape = graph.types[i].shape
+        flat = f"{place(args[1], ATOM)}.reshape({n}, -1)"
+        return Text(f"np.linalg.solve({args[0].text}, {flat}).reshape{shape}", ATOM)
+    if name == "broadcast":
+        if graph.types[graph.args[i][0]].shape:
+            return Text(f"np.broadcast_to({args[0].text}, {attrs[0]})", ATOM)
+        return Text(f"{_full(attrs[0])}{args[0].text})", ATOM)
+    return None
+
+
+def bare(graph: Graph, i: int, args: Sequence[Text]) -> list[Text]:
+    """The arguments of an elementwise operation: a number that is the same everywhere is just the number."""
+    out = list(args)
+    ids = graph.args[i]
+    if graph.ops[i].kind not in ("elementwise", "constant") or not graph.types[i].shape:
+        return out
+    if all(graph.ops[a].name == "broadcast" for a in ids):
+        return out
+    for k, a in enumerate(ids):
+        start = _full(graph.types[a].shape)
+        if graph.ops[a].name == "broadcast" and args[k].text.startswith(start):
+            text = args[k].text[len(start) : -1]
+            out[k] = Text(text, ATOM if re.fullmatch(r"[\w.]+", text) else 0)
+    return out
+
+
+def _full(shape: Sequence[int | None]) -> str:
+    return f"np.full({tuple(shape)}, "
+
+
+def _matrices(graph: Graph, i: int, found: Matrices, args: Sequence[Text], place: Place) -> Text:
+    pieces = [place(args[k], PRODUCT) for k in found.scalars]
+    pieces += [_number(c, args, place) for c in found.closed]
+    if found.product:
+        product = _product(found.product, args, place)
+        if not pieces:
+            return product
+        pieces.append(place(product, PRODUCT + 1))
+    if len(pieces) == 1:
+        return Text(pieces[0], PRODUCT if "@" in pieces[0] and not pieces[0].startswith("np.trace") else ATOM)
+    return Text("*".join(pieces), PRODUCT)
+
+
+def _number(c: Closed, args: Sequence[Text], place: Place) -> str:
+    if c.trace and len(c.factors) == 2:
+        a, b = c.factors
+        if b.role in ("plain", "transposed") and a.role in ("plain", "transposed"):
+            # tr(a b) is the sum of the products of the elements of a and b^T
+            turned = {"plain": "transposed", "transposed": "plain"}
+            first, second = a, b._replace(role=turned[b.role])
+            if first.role == second.role == "transposed":
+                first, second = first._replace(role="plain"), second._replace(role="plain")
+            return f"np.sum({_factor(first, args, place)}*{_factor(second, args, place)})"
+    text = _joined(c.factors, args, place)
+    return f"np.trace({text})" if c.trace else f"({text})"
+
+
+def _product(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> Text:
+    """A product of matrices; two vectors side by side are an outer product."""
+    for k in range(1, len(factors)):
+        if factors[k - 1].role == "column" and factors[k].role == "row":
+            left, right = (_joined(part, args, place) for part in (factors[:k], factors[k:]))
+            return Text(f"np.outer({left}, {right})", ATOM)
+    (first, *others) = factors
+    if not others:
+        if first.role in ("plain", "column") and first.operand >= 0:
+            return args[first.operand]
+        return Text(_factor(first, args, place), ATOM)
+    if len(factors) == 2 and others[0].operand < 0:  # times ones: a sum over the last axis
+        if others[0].size == 1:
+            return Text(f"{place(Text(_factor(first, args, place), ATOM), ATOM)}[:, 0]", ATOM)
+        return Text(f"np.sum({_factor(first, args, place)}, axis=1)", ATOM)
+    return Text(_joined(factors, args, place), PRODUCT)
+
+
+def _joined(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
+    if len(factors) == 1 and factors[0].operand >= 0 and factors[0].role in ("plain", "column", "row"):
+        return args[factors[0].operand].text
+    return " @ ".join(_factor(f, args, place) for f in factors)
+
+
+def _factor(f: Factor, args: Sequence[Text], place: Place) -> str:
+    if f.operand < 0:
+        return f"np.ones({f.size})"
+    text = args[f.operand]
+    if f.role == "transposed":
+        return f"{place(text, ATOM)}.T"
+    if f.role == "diagonal":
+        return f"np.diag({text.text})"
+    return place(text, PRODUCT + 1)
