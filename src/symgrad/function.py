@@ -118,7 +118,7 @@ class Function:
     def compile(self) -> Function:
         """Make machine code now, and wait for it; the function itself, to be called.
 
-        Without this, the second call starts to make it in the background. What the native back end has not
+        Without this, it is made in the background once calls have cost as much. What the native back end has not
         runs on NumPy; `explain` says why.
         """
         self.executor.compile()

@@ -158,18 +158,31 @@ def test_threads_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(*results)
 
 
-def test_compiles_in_the_background_from_the_second_call_on() -> None:
+def test_compiles_in_the_background_when_calls_have_cost_as_much() -> None:
     f = fresh()
     same(f(3.0, 4.0))
     tiers.wait()
     assert not is_native(f)
-    same(f(3.0, 4.0))
     until = time.monotonic() + 60
     while not is_native(f) and time.monotonic() < until:
-        time.sleep(0.01)
+        same(f(3.0, 4.0))
     assert is_native(f)
     same(f(3.0, 4.0))
     assert "native code" in f.explain()
+
+
+def test_long_functions_are_compiled_quickly_first_then_well() -> None:
+    g = sg.jacobian(sg.function([x, y], [sp.sin(k * x) * sp.exp(y / k) for k in range(1, 120)]))
+    assert g.count_ops() > 300
+    want = g(1.0, 2.0)
+    g.executor._build(quick=True)
+    assert is_native(g)
+    assert not g.executor.native.kernel.work
+    np.testing.assert_allclose(g(1.0, 2.0), want, rtol=1e-12)
+    np.testing.assert_allclose(g.map(np.array([[1.0, 2.0]] * 9))[3], want, rtol=1e-12)
+    g.compile()
+    assert g.executor.native.kernel.work
+    np.testing.assert_allclose(g(1.0, 2.0), want, rtol=1e-12)
 
 
 def test_functions_are_freed() -> None:
@@ -186,7 +199,8 @@ def test_exit_while_compiling() -> None:
         "import sympy as sp, symgrad as sg\n"
         "x, y = sp.symbols('x y')\n"
         "e = sum(sp.sin(k * x * y) ** k for k in range(1, 60))\n"
-        "f = sg.grad(sg.function([x, y], e)); f(1.0, 2.0); f(1.0, 2.0)\n"
+        "f = sg.grad(sg.function([x, y], e))\n"
+        "while not f.executor._asked: f(1.0, 2.0)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,9 +1,9 @@
 """Runs a graph on arguments: checks them, and picks what evaluates: the NumPy reference at once, machine code
 as soon as it pays.
 
-The second call of a function, or one large batch, has machine code made: in the background, in two steps for
-long functions (quickly, then well). Until it is there the reference answers. What the native back end has not
-stays with the reference.
+When a function's calls have taken about as long as compiling takes, machine code is made in the background,
+in two steps for long functions (quickly, then well); a large batch waits for it. Until it is there the
+reference answers. What the native back end has not stays with the reference.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from symgrad.run.arguments import as_array, bind
 from symgrad.run.results import bare, finisher, nester
 
 _WAIT = 50_000  # points of a batch that take the reference longer than compiling takes
+_SETUP, _PER_OPERATION = 0.01, 2e-5  # seconds of calls that compiling is worth, as it takes about that itself
 _LONG = 300  # operations from which on a quick step comes before the good one
 
 
@@ -55,7 +57,8 @@ class Executor:
         self.out_types = [graph.types[o] for o in outputs]
         self.native: Any = None
         self.refusal = "" if os.environ.get("SYMGRAD_BACKEND") != "numpy" else "SYMGRAD_BACKEND=numpy"
-        self._calls = 0
+        self._spent = 0.0  # seconds that the reference took
+        self._asked = False  # for machine code
         self._ready = ready
         self._lock = threading.Lock()
 
@@ -111,7 +114,9 @@ class Executor:
             return f"runs on NumPy: {self.refusal}"
         native = self.native
         if native is None:
-            return "runs on NumPy until it is compiled: by f.compile(), or in the background from the second call on"
+            return (
+                "runs on NumPy until it is compiled: by f.compile(), or in the background once its calls cost as much"
+            )
         how = "from the cache" if native.from_cache else "compiled here"
         points = native.kernel.width
         batch = f"batches {points} points at a time" if points > 1 else "batches point by point"
@@ -125,17 +130,19 @@ class Executor:
         if out is not None:
             self._check(out, shape)
         points = math.prod(shape)
-        self._calls += 1
         if points >= _WAIT:
             self.compile()
-        elif self._calls == 2 or (points > 1 and self._calls < 2):
-            tiers.later(partial(_improve, weakref.ref(self)))
         native = self.native
         leaves = None
         if native is not None and native.kernel.work and points:
             leaves = native.batch(arrays, shape, out)
         if leaves is None:
+            start = perf_counter()
             leaves = self.reference(arrays)
+            self._spent += perf_counter() - start
+            if not self._asked and self._spent > _SETUP + _PER_OPERATION * len(self.graph):
+                self._asked = True
+                tiers.later(partial(_improve, weakref.ref(self)))
             if out is not None:
                 out[...] = leaves[0]
                 leaves = [out]
