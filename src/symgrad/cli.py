@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 FORMS = ("sympy", "latex", "python", "c", "picture")
 MAX_SYMPY, MAX_DEPTH = 30_000, 100
 """Operations in a result that is printed as one SymPy expression, and how many may stand inside each other."""
-MAX_WORK = 1_000_000
+MAX_WORK = 20_000
 """Nodes times order squared: what a derivative of high order may take (some seconds)."""
-MAX_VARIABLES = 1000
+MAX_VARIABLES = 300
 """Variables of a Hessian, which has as many rows and columns."""
+MAX_NODES = 100_000
+"""Nodes of a result that is written at all."""
 
 
 class _Usage(Exception):
@@ -62,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(" ".join(_told(e).split("\n")))
     except (RecursionError, MemoryError) as e:
         what = "is nested too deep" if isinstance(e, RecursionError) else "needs too much memory"
-        return _fail(f"the result {what} for this form; try --to python")
+        return _fail(f"the formula, or its result in this form, {what}; try --to python or --to c")
     except KeyboardInterrupt:
         return 130
 
@@ -180,6 +182,11 @@ def _hessian(arguments: argparse.Namespace) -> int:
 def _show(f: Function, name: str, arguments: argparse.Namespace) -> int:
     """Write the result as asked, then its value where a point is given."""
     f.name = name
+    size = len(f.graph) + sum(len(f.graph.args[o]) for o in f.outputs)
+    if size > MAX_NODES and arguments.to != "picture":
+        raise UnsupportedError(
+            f"the result has {size} nodes, too many to write; choose fewer variables, a lower order, or go on in Python"
+        )
     at = _values(arguments.at, "--at") if arguments.at else None
     if at is not None:
         _check_point(f, at)
