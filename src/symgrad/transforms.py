@@ -85,7 +85,8 @@ def _accumulate(
             entries = {(r, c): v for (r, c), v in entries.items() if c <= r}
         places = list(entries)
         out, new = simplify(g, [*(entries[p] for p in places), *(ids if values else ())])
-    return out, dict(zip(places, new, strict=False)), new[len(places) :], [note, *f.rewrites]
+    entries = {p: v for p, v in zip(places, new, strict=False) if out.value(v) != 0}  # some cancel
+    return out, entries, new[len(places) :], [note, *f.rewrites]
 
 
 def _scalars(f: Function, position: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

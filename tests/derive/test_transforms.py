@@ -229,6 +229,15 @@ def test_an_empty_sparse_jacobian() -> None:
     assert got.nnz == 0
 
 
+def test_what_cancels_between_paths_is_no_nonzero() -> None:
+    u = sp.sin(x)
+    f = sg.function([x, y], [sp.Add(x * (y + 2), -x * y, -x, -x, evaluate=False), (u + y) ** 2 - u**2 - 2 * u * y])
+    j = sg.jacobian(f, sparse=True)
+    assert j.pattern is not None
+    assert j.pattern.indptr[1] == 0
+    assert np.allclose(j(0.3, 0.7).toarray(), [[0, 0], [0, 1.4]], atol=1e-15)
+
+
 def test_what_cancels_structurally_is_no_nonzero() -> None:
     f = sg.function([x, y], [x + y - x, sp.Heaviside(x) + y])
     j = sg.jacobian(f, sparse=True)
