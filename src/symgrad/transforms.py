@@ -92,7 +92,7 @@ def _accumulate(
 def _scalars(f: Function, position: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The scalar nodes of one output, and its shape with the 1 of a row or column vector dropped."""
     o = f.outputs[position]
-    shape = f.graph.types[o].shape
+    shape = f.graph.types[o].lengths
     if f.graph.ops[o] is REGISTER["stack"]:
         entries = f.graph.args[o]
     elif not shape:
@@ -246,7 +246,7 @@ def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
     start = 0
     for o in f.outputs:
         shape = f.graph.types[o].shape
-        part = tuple(values[start : start + math.prod(shape)])
+        part = tuple(values[start : start + math.prod(f.graph.types[o].lengths)])
         start += len(part)
         outputs.append(g.add(REGISTER["stack"], part, (shape,)) if shape else part[0])
     note = f"order {order} by Taylor propagation"

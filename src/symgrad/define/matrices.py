@@ -163,7 +163,7 @@ def _diagonal_of(imp: Import, e: Any, args: list[int]) -> int:
 @reads(DiagMatrix)
 def _diag_matrix(imp: Import, e: Any, args: list[int]) -> int:
     g = imp.graph
-    n, m = g.types[args[0]].shape
+    n, m = g.types[args[0]].lengths
     identity = g.build(REGISTER["delta"], (), (max(n, m), imp.dtype))
     return contract(g, [(args[0], (0, 2) if m == 1 else (2, 0)), (identity, (0, 1))], (0, 1))
 
@@ -182,7 +182,7 @@ def _kronecker(imp: Import, e: Any, args: list[int]) -> int:
     g = imp.graph
     total = args[0]
     for a in args[1:]:
-        (n, m), (p, q) = g.types[total].shape, g.types[a].shape
+        (n, m), (p, q) = g.types[total].lengths, g.types[a].lengths
         tensor = contract(g, [(total, (0, 2)), (a, (1, 3))], (0, 1, 2, 3))
         total = g.build(REGISTER["reshape"], (tensor,), ((n * p, m * q),))
     return total

@@ -93,7 +93,9 @@ class Meaning:
                 raise self._wrong(at, f"where takes 3 arguments (condition, x, y), not {len(items)}")
             p, x, y = items
             return self._build(at, name, self._condition(p, name), self.number(x, name), self.number(y, name))
-        if name == "Not":
+        if name in ("Not", "logical_not"):
+            if len(items) != 1:
+                raise self._wrong(at, f"{name} takes 1 argument, not {len(items)}")
             return self._build(at, "logical_not", *[self._condition(v, name) for v in items])
         return self._function(at, name, [self.number(v, name) for v in items])
 

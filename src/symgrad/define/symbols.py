@@ -17,13 +17,15 @@ def to_plain(symbol: Any) -> tuple[Any, ...] | None:
     if isinstance(symbol, sp.IndexedBase):
         return ("base", str(symbol.label))
     if isinstance(symbol, sp.MatrixSymbol):
-        return ("matrix", symbol.name, int(symbol.shape[0]), int(symbol.shape[1]))
+        lengths: Any = symbol.shape
+        return ("matrix", symbol.name, *map(int, lengths)) if all(n.is_Integer for n in lengths) else None
     if isinstance(symbol, AppliedUndef):
         args = [to_plain(a) for a in symbol.args]
         return None if None in args else ("applied", symbol.func.__name__, tuple(args))
     if isinstance(symbol, sp.Derivative):
         inner = to_plain(symbol.expr)
-        by = [(to_plain(v), int(n)) for v, n in symbol.variable_count]
+        counts: Any = symbol.variable_count
+        by = [(to_plain(v), int(n)) for v, n in counts]
         return None if inner is None or any(v is None for v, _ in by) else ("derivative", inner, tuple(by))
     return None
 

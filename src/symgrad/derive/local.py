@@ -67,7 +67,7 @@ class Partials:
             if p is None:
                 continue
             value = g.value(p.id) if p.__class__ is Node else p
-            if value.__class__ is int and abs(value) == 1:
+            if isinstance(value, int) and value.__class__ is int and abs(value) == 1:
                 out.append((a, ONE if value == 1 else MINUS_ONE))
             else:
                 type = g.types[i]

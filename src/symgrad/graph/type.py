@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from symgrad.errors import ArgumentError
+
 FLOATS = ("float32", "float64")
 _RANK = {"bool": 0, "int64": 1, "float32": 2, "float64": 3}
 
@@ -16,6 +18,14 @@ class Type(NamedTuple):
 
     dtype: str
     shape: tuple[int | None, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The shape where all of it is known. ArgumentError for an axis that only a call knows."""
+        known = tuple([n for n in self.shape if n is not None])
+        if len(known) != len(self.shape):
+            raise ArgumentError(f"an array of shape {self} has a length that only a call knows")
+        return known
 
     def __str__(self) -> str:
         axes = ",".join("?" if n is None else str(n) for n in self.shape)

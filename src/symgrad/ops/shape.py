@@ -37,7 +37,7 @@ def _broadcast_rule(ct: Node, x: Node, y: Node, shape: Shape) -> list[Node]:
 
 def _reshape_type(types: list[Type], shape: Shape) -> Type:
     own = types[0].shape
-    if None in own or math.prod(own) != math.prod(shape):
+    if None in own or math.prod(types[0].lengths) != math.prod(shape):
         raise TypeError(f"reshape: {own} has not the elements of {shape}")
     return Type(types[0].dtype, shape)
 

@@ -30,7 +30,7 @@ def _element(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | N
     (a,), (index,) = args, attrs
     if g.ops[a] is stack:
         at = 0
-        for k, n in zip(index, g.types[a].shape, strict=True):
+        for k, n in zip(index, g.types[a].lengths, strict=True):
             at = at * n + k
         return g.args[a][at]
     return None
@@ -62,7 +62,7 @@ def _put(ct: Node, x: Node, y: Node, index: tuple[int, ...]) -> list[Node]:
     g = ct.graph
     lead = tuple(range(len(ct.shape)))
     own = tuple(range(len(lead), len(lead) + len(index)))
-    return [Node(g, contract(g, [(ct.id, lead), *_basis(g, own, x.shape, index, ct.type.dtype)], lead + own))]
+    return [Node(g, contract(g, [(ct.id, lead), *_basis(g, own, x.type.lengths, index, ct.type.dtype)], lead + own))]
 
 
 stack = linear(

@@ -76,7 +76,7 @@ def _python(name: str) -> int | None:
 
 @cache
 def _numpy_table() -> Any:
-    from numpy._core import _multiarray_umath as module
+    from numpy._core import _multiarray_umath as module  # pyright: ignore[reportAttributeAccessIssue]
 
     pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", _api))
     return ctypes.cast(pointer(module._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))

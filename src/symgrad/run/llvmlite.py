@@ -168,13 +168,10 @@ def _llvm(every_target: bool = False) -> Any:
 
 
 def _machine(target: Target, opt: int) -> Any:
-    return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu,
-        features=target.features,
-        opt=opt,
-        # large code model on 64-bit x86: the loader may put code, constants and callees anywhere
-        **({"jit": True} if target.host else {"reloc": "pic", "codemodel": "default"}),
-    )
+    # large code model on 64-bit x86: the loader may put code, constants and callees anywhere
+    kind: dict[str, Any] = {"jit": True} if target.host else {"reloc": "pic", "codemodel": "default"}
+    processor = llvm.Target.from_triple(target.triple)
+    return processor.create_target_machine(cpu=target.cpu, features=target.features, opt=opt, **kind)
 
 
 @contextmanager

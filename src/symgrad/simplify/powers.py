@@ -43,7 +43,7 @@ def _whole_part(graph: Graph, i: int) -> int | None:
     if graph.ops[i] is not power:
         return None
     y = graph.value(graph.args[i][1])
-    if y.__class__ is not Fraction or y.denominator != 2 or abs(y) > LARGEST:
+    if not isinstance(y, Fraction) or y.denominator != 2 or abs(y) > LARGEST:
         return None
     n = int(abs(y) - HALF)
     return n if y > 0 else -n

@@ -29,7 +29,7 @@ class Information:
         length = np.linalg.norm(a, axis=0)
         unit = 1 / np.where(length > 0, length, 1.0)
         both = a * unit if r is None else np.column_stack([a * unit, r])
-        triangle = np.linalg.qr(both, mode="r")
+        triangle: Any = np.linalg.qr(both, mode="r")
         u, s, vt = np.linalg.svd(triangle[:p, :p])
         self.moment = None if r is None else (u.T @ triangle[:p, p])[s > ROUNDING * p * EPS * s[0]]
         self._finish(s, vt, unit, ROUNDING * p * EPS * s[0], length == 0)
