@@ -81,6 +81,7 @@ class _Contraction:
     def build(self) -> int:
         g, out = self.g, self.out
         self._sum_identities()
+        self._turn_symmetric()
         if self._orthogonal():
             return spread(g, g.const(0, self.dtype), tuple(self.sizes[x] for x in out))
         opened = self._masked()
@@ -147,6 +148,14 @@ class _Contraction:
             old, new = (b, a) if a in out else (a, b)
             self._rename(old, new)
             k = 0
+
+    def _turn_symmetric(self) -> None:
+        """The labels of a symmetric matrix in one order: summed ones first."""
+        out = self.out
+        for k, (i, labels) in enumerate(self.tensors):
+            if len(labels) == 2 and labels[0] in out and symmetric(self.g, i):
+                a, b = labels
+                self.tensors[k] = i, tuple(sorted(labels, key=out.index)) if b in out else (b, a)
 
     def _rename(self, old: int, new: int) -> None:
         self.tensors = [(i, tuple(new if x == old else x for x in labels)) for i, labels in self.tensors]
@@ -268,8 +277,6 @@ class _Contraction:
             for i in whole[1:]:
                 product = g.build(MULTIPLY, (product, i))
             parts = [p for p in parts if p[1] != out or g.ops[p[0]] in (basis, delta)] + [(product, out)]
-        if len(parts) == 1 and len(out) == 2 and symmetric(g, parts[0][0]):
-            parts = [(parts[0][0], out)]
         if scalar is None and len(parts) == 1 and parts[0][1] == out:
             return parts[0][0]
         parts.sort(key=lambda p: p[0])

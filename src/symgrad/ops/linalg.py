@@ -14,6 +14,7 @@ from symgrad.graph.node import spread
 from symgrad.ops.declare import tangent
 from symgrad.ops.einsum import contract, delta, einsum, factors, matmul, transpose
 
+_NEGATIVE = REGISTER["negative"]
 Tangents = Sequence[Node | None]
 
 
@@ -54,6 +55,8 @@ def _inv(g: Graph, args: tuple[int, ...], _: object) -> int | None:
         return g.args[a][0]
     if g.ops[a] is delta:
         return a
+    if g.ops[a] is _NEGATIVE:
+        return g.build(_NEGATIVE, (g.build(inv, g.args[a]),))
     if is_transpose(g, a):
         return transpose(g, g.build(inv, g.args[a]), (1, 0))
     return None
@@ -150,6 +153,10 @@ def _of_determinant(g: Graph, args: tuple[int, ...], what: str, transform: str) 
     op = REGISTER[what]
     if is_transpose(g, a):
         return g.build(op, g.args[a])
+    even = (g.types[a].shape[0] or 0) % 2 == 0
+    if g.ops[a] is _NEGATIVE and (even or op is not logdet):
+        inner = g.build(op, g.args[a])
+        return inner if even or op is logabsdet else g.build(_NEGATIVE, (inner,))
     if g.ops[a] is inv:
         inner = Node(g, g.build(op, g.args[a]))
         return (1 / inner if transform == "number" else -inner).id

@@ -36,7 +36,7 @@ def total(g: Graph, a: int, b: int, sign: int) -> int | None:
         (x, y), text = across
         inner = g.build(REGISTER["add" if sign > 0 else "subtract"], (x, y))
         return g.build(REGISTER["einsum"], (inner,), (text,))
-    (c, x), (d, y) = _multiple(g, a), _multiple(g, b)
+    (c, x), (d, y) = multiple(g, a), multiple(g, b)
     if x == y and c + sign * d != 0:
         return times(g, g.const(c + sign * d, g.types[a].dtype), x)
     return g.add(REGISTER["add"], (a, b)) if sign > 0 else None
@@ -71,7 +71,7 @@ def _common_transpose(g: Graph, a: int, b: int) -> tuple[tuple[int, int], str] |
     return None
 
 
-def _multiple(g: Graph, i: int) -> tuple[int | float | Fraction, int]:
+def multiple(g: Graph, i: int) -> tuple[int | float | Fraction, int]:
     """(c, x) where node `i` is c*x with a number c."""
     if g.ops[i].name == "einsum":
         first, *rest = g.args[i]

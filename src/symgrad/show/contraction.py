@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from symgrad.graph import Graph
-from symgrad.ops.einsum import Labels, parse
+from symgrad.ops.einsum import Labels, parse, symmetric
 
 
 class Factor(NamedTuple):
@@ -40,6 +40,17 @@ class Matrices(NamedTuple):
     closed: tuple[Closed, ...]
     product: tuple[Factor, ...]
     rank: int
+
+    def turned(self, symmetric: set[int]) -> Matrices:
+        """The same without transposes of symmetric operands."""
+
+        def plain(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
+            return tuple(
+                f._replace(role="plain") if f.operand in symmetric and f.role == "transposed" else f for f in factors
+            )
+
+        closed = tuple(c._replace(factors=plain(c.factors)) for c in self.closed)
+        return self._replace(closed=closed, product=plain(self.product))
 
 
 class Hadamard(NamedTuple):
@@ -71,10 +82,12 @@ def read(graph: Graph, i: int) -> Matrices | Hadamard | Diagonal | None:
     if len(out) == 2 and len(matrices) > 1 and all(set(p) == set(out) and len(p) == 2 for _, p in matrices):
         return Hadamard(scalars, tuple(Factor(k, "plain" if p == out else "transposed") for k, p in matrices))
     weights = [1 if graph.ops[a].name == "input" else 3 for a in args]
+    even = {k for k, a in enumerate(args) if symmetric(graph, a)}
     edges = _edges(parts, out, sizes)
     if edges is None:
         return None
-    return _walk(edges, out, sizes, scalars, weights)
+    found = _walk(edges, out, sizes, scalars, weights)
+    return found if found is None or not even else found.turned(even)
 
 
 def _edges(parts: Sequence[Labels], out: Labels, sizes: dict[int, int]) -> list[Edge] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.graph import Graph
+from symgrad.simplify.contractions import recontract
 from symgrad.simplify.factor import factor
 from symgrad.simplify.loops import join_sums
 from symgrad.simplify.pairs import share_pairs
@@ -18,8 +19,8 @@ from symgrad.simplify.stable import rewrites, stabilise
 
 
 def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
-    """Stable operations, like terms merged and common factors taken out, in a new graph."""
-    return factor(*stabilise(graph, roots))
+    """Stable operations, like terms merged, common factors taken out, arrays multiplied in a cheap order."""
+    return recontract(*factor(*stabilise(graph, roots)))
 
 
 def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
@@ -31,6 +32,7 @@ __all__ = [
     "factor",
     "join_sums",
     "program",
+    "recontract",
     "rewrites",
     "settle_signs",
     "share_pairs",
