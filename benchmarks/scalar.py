@@ -105,7 +105,7 @@ def run(problem: str, peer: str, truth: np.ndarray, cpu: int | None, limit: floa
         result = Path(folder) / "values.npz"
         task = {"problem": problem, "peer": peer, "cpu": cpu, "budget": budget, "result": str(result)}
         # A fresh cache folder: what is measured is the first time.
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": folder}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": folder, "SYMGRAD_CACHE_DIR": folder}
         with open(Path(folder) / "errors", "w+") as errors:
             child = subprocess.Popen(
                 [sys.executable, str(HERE / "measure.py"), json.dumps(task)],

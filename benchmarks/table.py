@@ -60,7 +60,8 @@ def render(title: str, outcomes: Mapping[str, Any], limit: float, markdown: bool
             continue
         cells = [_cell(key, factor, outcome, best[key], limit) for key, _, factor in COLUMNS]
         rows.append([peer, *cells, _error(outcome)])
-    return _lay_out(title, rows, markdown)
+    reasons = [f"{peer}: {o.reason}" for peer, o in outcomes.items() if o.stopped == "error"]
+    return "\n".join([_lay_out(title, rows, markdown), *reasons])
 
 
 def summary(results: Mapping[str, Mapping[str, Any]], markdown: bool) -> str:
@@ -111,7 +112,7 @@ def _error(outcome: Any) -> str:
     if outcome.stopped == "wrong":
         return f"FAIL {error:.1e}"
     if outcome.stopped == "error":
-        return f"FAIL {outcome.reason[:60]}"
+        return "FAIL"
     return "-" if error is None else f"{error:.0e}"
 
 
