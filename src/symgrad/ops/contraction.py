@@ -1,0 +1,377 @@
+"""The one way to build an einsum: `contract`, which brings a product of tensors into its normal form.
+
+Labels are ints here; letters stand in the attribute alone. Values change by rounding only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from symgrad.errors import UnsupportedError
+from symgrad.graph import REGISTER, Graph, Node, promote
+from symgrad.graph.node import spread
+from symgrad.ops.arith import add as ADD
+from symgrad.ops.arith import mask as MASK
+from symgrad.ops.arith import multiply as MULTIPLY
+from symgrad.ops.arith import negative as NEGATIVE
+from symgrad.ops.arith import subtract as SUBTRACT
+
+Labels = tuple[int, ...]
+Part = tuple[int, Labels]
+"""A node and a label per axis."""
+
+LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@lru_cache(maxsize=4096)
+def parse(subscripts: str) -> tuple[tuple[Labels, ...], Labels]:
+    """The labels of the operands and of the result of "ij,jk->ik"."""
+    left, _, right = subscripts.partition("->")
+    return tuple(tuple(map(ord, part)) for part in left.split(",")), tuple(map(ord, right))
+
+
+def subscripts(parts: Sequence[Labels], out: Labels) -> str:
+    """The attribute: letters in the order of appearance."""
+    letters: dict[int, str] = {}
+    for label in (label for labels in (*parts, out) for label in labels):
+        if label not in letters:
+            if len(letters) == len(LETTERS):
+                raise UnsupportedError(f"a tensor product of more than {len(LETTERS)} axes")
+            letters[label] = LETTERS[len(letters)]
+    return ",".join("".join(letters[x] for x in p) for p in parts) + "->" + "".join(letters[x] for x in out)
+
+
+def sums(parts: Iterable[Labels], out: Labels) -> bool:
+    """Whether some label is summed over."""
+    return any(label not in out for labels in parts for label in labels)
+
+
+def contract(g: Graph, parts: Iterable[Part], out: Labels, sizes: dict[int, int] | None = None) -> int:
+    """The sum over all labels that are not in `out` of the product of `parts`, in normal form.
+
+    `sizes` holds those of labels of `out` that no part has (the result is constant along them).
+    """
+    return _Contraction(g, list(parts), out, sizes or {}).build()
+
+
+class _Contraction:
+    def __init__(self, g: Graph, parts: list[Part], out: Labels, sizes: dict[int, int]) -> None:
+        self.g, self.out = g, out
+        self.dtype = promote([g.types[i].dtype for i, _ in parts])
+        self.sizes = dict(sizes)
+        for i, labels in parts:
+            self.sizes.update(zip(labels, g.types[i].shape, strict=True))
+        self.labels = {label for _, labels in parts for label in labels}
+        self.minus = False
+        self.scalars: list[int] = []
+        self.tensors: list[Part] = []
+        self._open(parts)
+
+    def build(self) -> int:
+        g, out = self.g, self.out
+        self._sum_identities()
+        self._turn_symmetric()
+        if self._orthogonal():
+            return spread(g, g.const(0, self.dtype), tuple(self.sizes[x] for x in out))
+        opened = self._masked()
+        if opened is None:
+            opened = self._multiplied_out()
+        if opened is None:
+            opened = self._product()
+        return g.build(NEGATIVE, (opened,)) if self.minus else opened
+
+    def _open(self, parts: list[Part]) -> None:
+        """Signs, broadcasts and products without sums, taken apart."""
+        g = self.g
+        todo = parts[::-1]
+        while todo:
+            i, labels = todo.pop()
+            op, args = g.ops[i], g.args[i]
+            if op is NEGATIVE:
+                self.minus = not self.minus
+                todo.append((args[0], labels))
+            elif not labels:
+                self.scalars.append(i)
+            elif op.name == "broadcast":
+                todo.append((args[0], labels[len(labels) - len(g.types[args[0]].shape) :]))
+            elif op.name == "einsum":
+                inner, result = parse(g.attrs[i][0])
+                new = dict(zip(result, labels, strict=True))
+                if sums(inner, result) and len(set(labels)) == len(labels):
+                    self.tensors.append((i, labels))
+                else:  # of a trace or a diagonal, only the elements that it has
+                    self._inner(new, args, inner)
+                    todo.extend((a, tuple(new[x] for x in part)) for a, part in zip(args, inner, strict=True))
+            else:
+                self.tensors.append((i, labels))
+
+    def _inner(self, new: dict[int, int], args: Sequence[int], parts: Sequence[Labels]) -> None:
+        """Labels of our own for those that an operand sums over."""
+        for a, part in zip(args, parts, strict=True):
+            for x, n in zip(part, self.g.types[a].shape, strict=True):
+                if x not in new:
+                    new[x] = max(self.sizes) + 1
+                    self.sizes[new[x]] = n or 0
+                    self.labels.add(new[x])
+
+    def _sum_identities(self) -> None:
+        """Identities with a summed label rename it; the others stay, each once."""
+        g, out = self.g, self.out
+        k = 0
+        while k < len(self.tensors):
+            i, labels = self.tensors[k]
+            if g.ops[i].name != "delta":
+                k += 1
+                continue
+            a, b = labels
+            if a == b or self.sizes[a] == 1:  # ones: its labels may be left without a tensor
+                self.tensors.pop(k)
+                continue
+            if a in out and b in out:
+                if (i, labels) in self.tensors[:k] or (i, (b, a)) in self.tensors[:k]:
+                    self.tensors.pop(k)
+                else:
+                    k += 1
+                continue
+            self.tensors.pop(k)
+            old, new = (b, a) if a in out else (a, b)
+            self._rename(old, new)
+            k = 0
+
+    def _turn_symmetric(self) -> None:
+        """The labels of a symmetric matrix in one order: summed ones first."""
+        out = self.out
+        for k, (i, labels) in enumerate(self.tensors):
+            if len(labels) == 2 and labels[0] in out and symmetric(self.g, i):
+                a, b = labels
+                self.tensors[k] = i, tuple(sorted(labels, key=out.index)) if b in out else (b, a)
+
+    def _rename(self, old: int, new: int) -> None:
+        self.tensors = [(i, tuple(new if x == old else x for x in labels)) for i, labels in self.tensors]
+        self.labels.discard(old)
+        self.labels.add(new)
+
+    def _orthogonal(self) -> bool:
+        """Whether two different unit vectors share a label; equal ones become one."""
+        g = self.g
+        seen: dict[int, int] = {}
+        kept = []
+        for i, labels in self.tensors:
+            if g.ops[i].name == "basis":
+                if self.sizes[labels[0]] == 1:
+                    continue
+                first = seen.setdefault(labels[0], i)
+                if first != i:
+                    return True
+                if (i, labels) in kept:
+                    continue
+            kept.append((i, labels))
+        self.tensors = kept
+        return False
+
+    def _masked(self) -> int | None:
+        """A mask over all of the result stays outside: a structural zero, whatever it is multiplied with."""
+        g, out = self.g, self.out
+        for k, (i, labels) in enumerate(self.tensors):
+            if g.ops[i] is MASK and len(labels) == len(out) and set(labels) == set(out):
+                condition, inner = g.args[i]
+                rest = [*self.tensors[:k], (inner, labels), *self.tensors[k + 1 :], *((s, ()) for s in self.scalars)]
+                rest += self._ones(labels, rest)
+                product = contract(g, rest, out)
+                if labels != out:
+                    condition = g.add(REGISTER["einsum"], (condition,), (subscripts([labels], out),))
+                return g.build(MASK, (condition, product))
+        return None
+
+    def _multiplied_out(self) -> int | None:
+        """The sum of products, where a factor is a sum with identities in it."""
+        g = self.g
+        if len(self.tensors) < 2:
+            return None
+        for k, (i, labels) in enumerate(self.tensors):
+            terms = _terms(g, i)
+            if terms is None:
+                continue
+            rest = [*self.tensors[:k], *self.tensors[k + 1 :], *((s, ()) for s in self.scalars)]
+            total: Node | None = None
+            sizes = {x: self.sizes[x] for x in (*self.out, *self.labels)}
+            for negative, t in terms:
+                # A label that only this sum had must keep its size in every term.
+                part = Node(g, contract(g, [(t, labels), *rest, *self._ones(labels, rest)], self.out, sizes))
+                if total is None:
+                    total = -part if negative else part
+                else:
+                    total = total - part if negative else total + part
+            assert total is not None
+            return total.id
+        return None
+
+    def _ones(self, labels: Labels, rest: list[Part]) -> list[Part]:
+        """Summed labels that no remaining tensor holds, as a tensor of ones."""
+        held = {x for _, part in rest for x in part} | set(labels) | set(self.out)
+        lost = tuple(sorted(self.labels - held))
+        if not lost:
+            return []
+        one = spread(self.g, self.g.const(1, self.dtype), tuple(self.sizes[x] for x in lost))
+        return [(one, lost)]
+
+    def _product(self) -> int:
+        g, sizes = self.g, self.sizes
+        held = {x for _, labels in self.tensors for x in labels}
+        out = self.out
+        for x in out:  # summing an axis of length 1 and adding one is renaming
+            if x not in held and sizes[x] == 1:
+                old = next((y for y in sorted(held) if y not in out and sizes[y] == 1), None)
+                if old is not None:
+                    self._rename(old, x)
+                    held = (held - {old}) | {x}
+        factor = math.prod(sizes[x] for x in self.labels if x not in held and x not in out)
+        scalar: int | None = None
+        for s in sorted(self.scalars) + ([g.const(factor, self.dtype)] if factor != 1 else []):
+            scalar = s if scalar is None else g.build(MULTIPLY, (scalar, s))
+        if scalar is not None and g.ops[scalar] is NEGATIVE:
+            self.minus = not self.minus
+            scalar = g.args[scalar][0]
+        if scalar is not None and g.value(scalar) in (1, -1) and g.value(scalar).__class__ is int:
+            self.minus ^= g.value(scalar) == -1
+            scalar = None
+        new = tuple(x for x in out if x not in held)
+        core = tuple(x for x in out if x in held)
+        i = self._core(core, scalar)
+        if new:
+            i = spread(g, i, tuple(sizes[x] for x in new) + tuple(g.types[i].shape))
+            if new + core != out:
+                i = g.add(REGISTER["einsum"], (i,), (subscripts([new + core], out),))
+        return i
+
+    def _core(self, out: Labels, scalar: int | None) -> int:
+        """The product of the tensors, whose labels include all of `out`, and of the scalar."""
+        g = self.g
+        if not self.tensors:
+            return g.const(1, self.dtype) if scalar is None else scalar
+        fixed = [(i, tuple(sorted(p, key=out.index))) for i, p in self.tensors if g.ops[i].name == "delta"]
+        plain = [p for p in self.tensors if g.ops[p[0]].name != "delta"]
+        if sums((labels for _, labels in plain), out):
+            plain = self._pairs(plain, out)
+        for i, labels in plain:
+            if not labels:
+                scalar = i if scalar is None else g.build(MULTIPLY, (scalar, i))
+        parts = [p for p in plain if p[1]] + fixed
+        if not parts:
+            assert scalar is not None
+            return scalar
+        whole = [i for i, labels in plain if labels == out and g.ops[i].name != "basis"]
+        if len(whole) > 1:  # element by element
+            product = whole[0]
+            for i in whole[1:]:
+                product = g.build(MULTIPLY, (product, i))
+            parts = [p for p in parts if p[1] != out or g.ops[p[0]].name in ("basis", "delta")] + [(product, out)]
+        if scalar is None and len(parts) == 1 and parts[0][1] == out:
+            return parts[0][0]
+        parts.sort(key=lambda p: p[0])
+        if scalar is not None:
+            parts.insert(0, (scalar, ()))
+        return self._add(parts, out)
+
+    def _pairs(self, parts: list[Part], out: Labels) -> list[Part]:
+        """No label summed any more: the pairs that share one contracted, the cheapest first."""
+        sizes = self.sizes
+        parts = [self._alone(k, parts, out) for k in range(len(parts))]
+        while sums((labels for _, labels in parts), out):
+            best: tuple[int, int, int, int, Labels] | None = None
+            for n, (_, b) in enumerate(parts):
+                for m, (_, a) in enumerate(parts[:n]):
+                    if not any(x in b and x not in out for x in a):
+                        continue
+                    others = {x for k, (_, c) in enumerate(parts) if k not in (m, n) for x in c} | set(out)
+                    union = dict.fromkeys(a + b)
+                    kept = tuple(x for x in union if x in others)
+                    cost = math.prod(sizes[x] for x in union)
+                    size = math.prod(sizes[x] for x in kept)
+                    if best is None or (cost, size) < best[:2]:
+                        best = (cost, size, m, n, kept)
+            assert best is not None
+            _, _, m, n, kept = best
+            pair = sorted((parts[m], parts[n]), key=lambda p: (p[0], [out.index(x) for x in p[1] if x in out]))
+            order = self._order(pair, kept)
+            parts = [p for k, p in enumerate(parts) if k not in (m, n)]
+            parts.append((self._add(pair, order), order))
+        return parts
+
+    def _order(self, pair: Sequence[Part], kept: Labels) -> Labels:
+        """The axes of a product of two: of matrices, those with fewer transposes, so that it is shared."""
+        a, b = pair[0][1], pair[1][1]
+        order = tuple(x for x in dict.fromkeys(a + b) if x in kept)
+        if len(a) == len(b) == len(order) == 2 and order[0] in a and order[1] in b:
+            across = (a[0] not in kept) + (b[1] not in kept)  # transposes in a b; there are 2 less of them in b a
+            if across == 2:
+                return order[::-1]
+            if across == 1 and order[::-1] == tuple(x for x in self.out if x in order):
+                text = subscripts([a, b], order)
+                return order if self.g.known(REGISTER["einsum"], tuple(i for i, _ in pair), (text,)) else order[::-1]
+        return order
+
+    def _alone(self, k: int, parts: list[Part], out: Labels) -> Part:
+        """A tensor summed over the labels that only it has."""
+        labels = parts[k][1]
+        wanted = {x for j, (_, c) in enumerate(parts) if j != k for x in c} | set(out)
+        kept = tuple(x for x in dict.fromkeys(labels) if x in wanted)
+        return parts[k] if all(x in wanted for x in labels) else (self._add([parts[k]], kept), kept)
+
+    def _add(self, parts: Sequence[Part], out: Labels) -> int:
+        text = subscripts([labels for _, labels in parts], out)
+        return self.g.add(REGISTER["einsum"], tuple(i for i, _ in parts), (text,))
+
+
+def symmetric(g: Graph, i: int) -> bool:
+    """Whether node `i` is seen to be its own transpose: x^T x, an identity, their sums, multiples and inverses."""
+    stack = [i]
+    while stack:
+        j = stack.pop()
+        op, args = g.ops[j], g.args[j]
+        if op is ADD or op is SUBTRACT or op is NEGATIVE or op.name == "inv":
+            stack += args
+        elif op.name == "einsum":
+            parts, out = parse(g.attrs[j][0])
+            if len(out) != 2:
+                return False
+            if len(args) == 2 and not parts[0] and parts[1] == out:
+                stack.append(args[1])
+                continue
+            swap = dict(zip(out, out[::-1], strict=True))
+            if len(args) != 2 or args[0] != args[1] or tuple(swap.get(x, x) for x in parts[0]) != parts[1]:
+                return False
+        elif op.name != "delta":
+            return False
+    return len(g.types[i].shape) == 2
+
+
+def factors(g: Graph, i: int) -> tuple[list[Part], Labels, dict[int, int]]:
+    """Node `i` as a product of tensors without sums: the factors, its own labels, their sizes; signs stay."""
+    labels = tuple(range(len(g.types[i].shape)))
+    opened = _Contraction(g, [(i, labels)], labels, {})
+    if opened.minus:
+        return [(i, labels)], labels, opened.sizes
+    return [*((s, ()) for s in opened.scalars), *opened.tensors], labels, opened.sizes
+
+
+def _terms(g: Graph, i: int) -> list[tuple[bool, int]] | None:
+    """(negative, node) of the terms of the sum at node `i`, if one of them holds an identity; else None."""
+    if g.ops[i] not in (ADD, SUBTRACT):
+        return None
+    found = []
+    identity = False
+    stack = [(False, i)]
+    while stack:
+        negative, j = stack.pop()
+        op, args = g.ops[j], g.args[j]
+        if op is ADD or op is SUBTRACT:
+            stack += [(negative ^ (op is SUBTRACT), args[1]), (negative, args[0])]
+        elif op is NEGATIVE:
+            stack.append((not negative, args[0]))
+        else:
+            identity |= op.name == "delta" or (op.name == "einsum" and any(g.ops[a].name == "delta" for a in args))
+            found.append((negative, j))
+    return found if identity else None
