@@ -43,6 +43,11 @@ def _from_zero(fn: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x: np.where(x < 0, np.nan, fn(x))
 
 
+def _sigmoid(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
 def _lambertw(x: Any, k: int) -> Any:
     import scipy.special
 
@@ -136,7 +141,7 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "gather": _gather,
     "cast": lambda x, dtype: np.asarray(x).astype(dtype),
     "element": lambda x, index: x[(..., *index)],
-    "sigmoid": _scipy("expit"),
+    "sigmoid": _sigmoid,
     "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),
     "sinc": lambda x: np.where(x == 0, 1, np.sin(x) / x),  # NumPy's is that of pi x
     "polygamma": _scipy("polygamma", first=True),
