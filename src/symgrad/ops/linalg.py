@@ -69,6 +69,7 @@ def is_transpose(g: Graph, i: int) -> bool:
 
 def _solve(g: Graph, args: tuple[int, ...], _: object) -> int | None:
     a, b = args
+    _solve_type([g.types[a], g.types[b]])
     if g.ops[a] is delta:
         return b
     if g.ops[b] is delta:
