@@ -165,6 +165,6 @@ class Flat:
         a, b = g.args[j]
         if g.ops[j] is DIVIDE:
             return g.attrs[a][0], ~b
-        if g.ops[a] is CONST:
+        if g.ops[a] is CONST and g.attrs[a][0].__class__ in _NUMBERS:
             return g.attrs[a][0], b
         return g.attrs[b][0], a
