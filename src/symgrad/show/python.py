@@ -17,6 +17,7 @@ from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_python
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, inline, loop_index, write
 from symgrad.show.natural import rewritten
+from symgrad.show.wrap import wrapped
 
 
 def identifier(name: str) -> str:
@@ -226,4 +227,4 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
         lines += ["", ""]
     lines.append(f"def {identifier(name)}({', '.join(names[n] for n in given)}):")
     lines.append(f'    """{doc}"""')
-    return "\n".join(lines + body) + "\n"
+    return "\n".join([*lines, *(part for line in body for part in wrapped(line))]) + "\n"

@@ -17,10 +17,22 @@ from symgrad.simplify.powers import split_powers
 from symgrad.simplify.signs import settle_signs
 from symgrad.simplify.stable import rewrites, stabilise
 
+SMALL = 1000
+"""Graphs of at most this many nodes are factored again while that helps: what has become equal, merges."""
+AGAIN = 3
+
 
 def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     """Stable operations, like terms merged, common factors taken out, arrays multiplied in a cheap order."""
-    return recontract(*factor(*stabilise(graph, roots)))
+    graph, new = factor(*stabilise(graph, roots))
+    for _ in range(AGAIN):
+        if len(graph) > SMALL:
+            break
+        once_more, ids = factor(graph, new)
+        if once_more.operations(ids) >= graph.operations(new):
+            break
+        graph, new = once_more, ids
+    return recontract(graph, new)
 
 
 def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
