@@ -40,6 +40,10 @@ def same(got: Any, want: Any = VALUE) -> None:
     np.testing.assert_allclose(got[1], want[1], rtol=1e-14)
 
 
+def test_integers_beyond_64_bits(f: sg.Function) -> None:
+    assert f(0.0, 10**30) == f(0.0, 1e30)
+
+
 @pytest.mark.parametrize(
     ("args", "named"),
     [

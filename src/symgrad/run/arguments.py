@@ -44,8 +44,10 @@ def _list(names: Sequence[str]) -> str:
 
 def as_array(function: str, name: str, value: Any, type: Type) -> Any:
     """`value` as an array of shape batch + the input's shape and of its dtype."""
-    given = value if isinstance(value, np.ndarray) else np.asarray(value)
     dtype = np.dtype(type.dtype)
+    if value.__class__ is int and dtype.kind == "f":
+        value = _rounded(value)  # NumPy would make an object of one beyond 64 bits
+    given = value if isinstance(value, np.ndarray) else np.asarray(value)
     if given.dtype.kind not in "biuf":
         raise DtypeError(f"{function}: {name} must be real numbers, got {_describe(value, given)}")
     if given.dtype != dtype:
@@ -65,6 +67,13 @@ def as_array(function: str, name: str, value: Any, type: Type) -> Any:
         if len(got) != rank or any(want not in (None, have) for want, have in zip(type.shape, got, strict=True)):
             raise ArgumentError(f"{function}: {name} must have shape {_shape(type)}, got shape {given.shape}")
     return given
+
+
+def _rounded(n: int) -> Any:
+    try:
+        return float(n)
+    except OverflowError:
+        return n
 
 
 def _shape(type: Type) -> str:
