@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symgrad.dialects import sympy as dialect
@@ -89,8 +90,12 @@ def _apply(graph: Graph, i: int, args: list[Any]) -> Any:
         _check_power(args[0], attrs["n"] if attrs else args[1])
     build = dialect.WRITTEN.get(op.name) or CLASSES.get(op.name)
     if build is not None:
-        with sp.evaluate(_simplifies(op.name, args, attrs)):
-            return build(*args, **attrs)
+        try:
+            with sp.evaluate(_simplifies(op.name, args, attrs)):
+                return build(*args, **attrs)
+        except (ArithmeticError, TypeError, ValueError):  # what SymPy works out at a pole, at a degree of 1/2, ...
+            with sp.evaluate(False):
+                return build(*args, **attrs)
     meaning = op.means or op.fallback
     if meaning is None:
         raise UnsupportedError(f"{op.name} has no form in SymPy")
@@ -113,31 +118,35 @@ _PLAIN = (
     "mask",
     "cast",
 )
-_EXACT = ("gamma", "loggamma", "digamma", "polygamma", "zeta", "riemann_zeta", "binom", "poch", "expn", "eval_")
-"""Functions that SymPy works out at exact numbers, step by step."""
 
 
 def _simplifies(name: str, args: list[Any], attrs: dict[str, Any]) -> bool:
     """Whether SymPy may simplify this function of these arguments; refused where it would even if it may not."""
     if name in _PLAIN or not all(isinstance(a, sp.Basic) for a in args):
         return True
-    numbers = [a for a in (*args, *map(sp.sympify, attrs.values())) if a.is_Rational]
+    if name in ("mod", "fmod") and not all(a.is_Atom for a in args):
+        return False  # SymPy looks for a common divisor, of polynomials of any degree
+    numbers = [a for a in (*args, *map(sp.sympify, attrs.values())) if a.is_Number]
     if all(abs(a) <= LARGE for a in numbers):
         return True
-    if name.startswith(_EXACT) and all(a.is_number for a in args) and any(abs(a) > LARGEST for a in numbers):
-        raise UnsupportedError(
-            f"SymPy would work out {name}({', '.join(str(a)[:20] for a in args)}) exactly, which takes too long; "
+    if not hasattr(np, name) and all(a.is_number for a in args) and any(abs(a) > LARGEST for a in numbers):
+        raise UnsupportedError(  # special functions, which NumPy has not
+            f"SymPy would work out {name}({', '.join(str(a)[:20] for a in args)}), which may take too long; "
             ".python() and .latex() write it as it stands"
         )
     return False
 
 
 def _check_power(x: Any, n: Any) -> None:
-    """Refuse an exact power that would have too many digits."""
-    if x.is_Rational and abs(x) != 1 and x != 0 and (isinstance(n, int) or n.is_Rational):
-        digits = abs(n) * math.log10(max(abs(x.p), x.q))
-        if digits > LARGEST:
-            raise UnsupportedError(f"a power of {int(digits)} digits stands in the formula, too many to be written out")
+    """Refuse an exact power that would have too many digits, that of a coefficient too."""
+    if not (isinstance(n, int) or n.is_Rational):
+        return
+    for part in (x, *x.args) if x.is_Mul or x.is_Pow else (x,):
+        base = part.as_base_exp()[0]
+        if base.is_Rational and base != 0 and abs(base) != 1:
+            digits = abs(n) * math.log10(max(abs(base.p), base.q))
+            if digits > LARGEST:
+                raise UnsupportedError(f"a number of {int(digits)} digits stands in the formula: {base}**{n}")
 
 
 def _fold(graph: Graph, i: int, args: list[Any]) -> Any:
