@@ -10,10 +10,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import symgrad.ops  # declares the operations
+import symgrad.ops  # noqa: F401  importing declares every operation
 from symgrad.graph import REGISTER, Op
-
-assert symgrad.ops
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "ln": ("log",),
@@ -90,6 +88,9 @@ FOLDED: dict[str, str] = {
     "And": "logical_and",
     "Or": "logical_or",
     "Xor": "logical_xor",
+    "logical_and": "logical_and",
+    "logical_or": "logical_or",
+    "logical_xor": "logical_xor",
 }
 """Any number of arguments in text, two here."""
 
