@@ -121,9 +121,12 @@ class Native:
             cells, dtype = math.prod(own), np.dtype(type.dtype)
             if out is None:
                 row = points
-                if cells > 8 and points * dtype.itemsize % 512 == 0:
-                    row += 64 // dtype.itemsize  # columns a power of two apart would share a few cache lines
-                memory = np.empty((cells, row), dtype)[:, :points].reshape((*own, *shape))
+                if cells > 1:
+                    whole = 64 // dtype.itemsize  # elements of a cache line
+                    row += -row % whole
+                    if row * dtype.itemsize % 512 == 0:
+                        row += whole  # columns a power of two apart would share a few cache lines
+                memory = _aligned(cells * row, dtype).reshape((cells, row))[:, :points].reshape((*own, *shape))
                 result = memory.transpose(*range(len(own), memory.ndim), *range(len(own)))
                 places.append(_address(memory) + np.arange(cells) * (row * dtype.itemsize))
                 strides.append(np.full(cells, dtype.itemsize))
@@ -146,9 +149,8 @@ class Native:
         size = self.kernel.work + 64
 
         def part(first: int, last: int) -> int:
-            work = np.empty(size, np.uint8)
-            start = _address(work)
-            return self._batch(*addresses, start + -start % 64, first, last)
+            work = _aligned(size, np.dtype(np.uint8))
+            return self._batch(*addresses, _address(work), first, last)
 
         count = min(threads(), int(points * max(self.operations, 1) / _THREAD_WORK), points // _POINTS)
         if count < 2:
@@ -157,6 +159,13 @@ class Native:
         ranges = [(k, min(k + share, points)) for k in range(0, points, share)]
         jobs = [_pool(os.getpid()).submit(part, *r) for r in ranges[1:]]
         return part(*ranges[0]) | max(j.result() for j in jobs)
+
+
+def _aligned(count: int, dtype: Any) -> Any:
+    """An empty array that starts at a cache line: vectors never lie across two."""
+    raw = np.empty(count * dtype.itemsize + 64, np.uint8)
+    start = -_address(raw) % 64
+    return raw[start : start + count * dtype.itemsize].view(dtype)
 
 
 def threads() -> int:
