@@ -10,13 +10,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from symgrad import arrays
 from symgrad.derive.accumulate import Entries
 from symgrad.derive.choose import accumulate
 from symgrad.derive.taylor import derivatives
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
-from symgrad.graph import REGISTER, Graph
+from symgrad.graph import FLOATS, REGISTER, Graph
 from symgrad.graph.pause import no_collector
 from symgrad.graph.tree import Csr
 from symgrad.simplify import simplify
@@ -143,7 +145,7 @@ def _gradient(
 ) -> tuple[Graph, list[int], Any, list[int], list[str]]:
     chosen, single = _of_scalar(f, wrt, "grad")
     g, entries, value, notes = _accumulate(f, _scalars(f, 0)[0], [f.inputs[k] for k in chosen], mode, values=values)
-    zero = g.const(0, f.graph.types[f.outputs[0]].dtype)
+    zero = g.const(0, _dtype(f, 0))
     outputs = [entries.get((0, k), zero) for k in range(len(chosen))]
     return g, outputs, 0 if single else tuple(range(len(outputs))), value, notes
 
@@ -160,6 +162,8 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
     chosen, single = variables(f, wrt)
     if arrays.of_arrays(f, chosen):
         return _derived(f, *arrays.jacobian(f, chosen, single, sparse), name=f"jacobian {f.name}")
+    if isinstance(f.tree, Csr):
+        f = _dense(f, f.tree)
     columns = [f.inputs[k] for k in chosen]
     rows = []
     shapes = []
@@ -174,13 +178,32 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
     start = 0
     for k, (part, shape) in enumerate(zip(rows, shapes, strict=True)):
         block = {(r - start, c): v for (r, c), v in values.items() if start <= r < start + len(part)}
-        dtype = f.graph.types[f.outputs[k]].dtype
-        node, tree = _pack(g, block, len(part), len(columns), (*shape, len(columns)), sparse, k, dtype)
+        node, tree = _pack(g, block, len(part), len(columns), (*shape, len(columns)), sparse, k, _dtype(f, k))
         outputs.append(node)
         trees.append(tree)
         start += len(part)
     tree = trees[0] if f.tree == 0 else tuple(trees)
     return _derived(f, g, outputs, tree, notes, name=f"jacobian {f.name}")
+
+
+def _dense(f: Function, tree: Csr) -> Function:
+    """A function with a sparse result as one with the whole matrix, its zeros written out."""
+    g = f.graph.copy()
+    values = g.args[f.outputs[tree.position]]
+    zero = g.const(0, _dtype(f, tree.position))
+    rows, columns = tree.shape
+    entries = [zero] * (rows * columns)
+    for r in range(rows):
+        for k in range(tree.indptr[r], tree.indptr[r + 1]):
+            entries[r * columns + tree.indices[k]] = values[k]
+    node = g.add(REGISTER["stack"], tuple(entries), (tree.shape,))
+    return _derived(f, g, [node], 0, f._notes, name=f.name)
+
+
+def _dtype(f: Function, position: int) -> str:
+    """The dtype of the derivative of one output: its own, where that is a floating-point one."""
+    dtype = f.graph.types[f.outputs[position]].dtype
+    return dtype if dtype in FLOATS else "float64"
 
 
 def _pack(
@@ -222,7 +245,7 @@ def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "aut
     g, half, _, notes = _accumulate(first, first.outputs, columns, mode, lower=True)
     full = half | {(c, r): v for (r, c), v in half.items()}
     n = len(columns)
-    node, tree = _pack(g, full, n, n, (n, n), sparse, 0, f.graph.types[f.outputs[0]].dtype)
+    node, tree = _pack(g, full, n, n, (n, n), sparse, 0, _dtype(f, 0))
     return _derived(f, g, [node], tree, notes, name=f"hessian {f.name}")
 
 
@@ -231,15 +254,15 @@ def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
     chosen, single = variables(f, wrt)
     if not single and len(chosen) > 1:
         raise ArgumentError(f"derivative needs one variable; say which with wrt= ({', '.join(f.names)})")
-    if order < 0:
-        raise ArgumentError(f"order={order}: a derivative's order is 0 or more")
+    if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or order < 0:
+        raise ArgumentError(f"order={order!r}: a derivative's order is a whole number, 0 or more")
     if arrays.of_arrays(f, chosen):
         return _derived(f, *arrays.derivative(f, chosen[0], order), name=f"derivative[{order}] {f.name}")
     with no_collector():
         rows = [r for k in range(len(f.outputs)) for r in _scalars(f, k)[0]]
         base, ids = f.lean(rows)
         at = f.inputs_in(base)[chosen[0]]
-        zero = base.const(0, base.types[ids[0]].dtype)
+        zero = base.const(0, _dtype(f, 0))
         values = [row[order] for row in derivatives(base, ids, at, order)]
         g, values = simplify(base, [zero if v is None else v for v in values])
     outputs = []

@@ -403,3 +403,15 @@ def test_float32() -> None:
     got = f(np.array([0.5, 0.7], np.float32))
     assert got.dtype == np.float32
     assert got == pytest.approx(np.sin([0.5, 0.7]) / 3 + math.pi, rel=1e-6)
+
+
+def test_numbers_beyond_the_range_of_floats() -> None:
+    assert sg.function([x], x * 10**400)(1.0) == math.inf
+    assert sg.function([x], -x - 10**400)(1.0) == -math.inf
+    assert sg.function([x], x * sp.Rational(10**400, 10**399 + 1))(1.0) == 10.0
+    assert sg.function([x], x * sp.Rational(1, 10**400))(1.0) == 0.0
+    assert sg.function([x], x + 2**1024 - 2**971)(0.0) == 1.7976931348623157e308
+    assert sg.function([x], x ** (10**25))(1.0) == 1.0
+    assert sg.function([x], x ** (10**25))(0.5) == 0.0
+    assert sg.function([x], x ** -(10**6))(1.00001) == pytest.approx(math.exp(-(10**6) * math.log1p(1e-5)), rel=1e-9)
+    assert sg.grad(sg.function([x], x ** (10**12)))(1.0) == 1e12

@@ -179,8 +179,9 @@ def test_errors() -> None:
         sg.hessian(f)
     with pytest.raises(ArgumentError, match="derivative needs one variable"):
         sg.derivative(f)
-    with pytest.raises(ArgumentError, match="0 or more"):
-        sg.derivative(f, wrt=x, order=-1)
+    for order in (-1, 1.5, True, None):
+        with pytest.raises(ArgumentError, match="0 or more"):
+            sg.derivative(f, wrt=x, order=order)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="mode='sideways'"):
         sg.jacobian(f, mode="sideways")
     with pytest.raises(ArgumentError, match="no variables"):
@@ -227,6 +228,17 @@ def test_an_empty_sparse_jacobian() -> None:
     got = j(1.0, 2.0)
     assert got.shape == (2, 2)
     assert got.nnz == 0
+
+
+def test_a_sparse_jacobian_is_derived_as_the_matrix_it_is() -> None:
+    f = sg.function([x, y], [x**2 * y, x, y**3])
+    sparse, dense = sg.jacobian(f, sparse=True), sg.jacobian(f)
+    assert np.array_equal(sg.jacobian(sparse)(3.0, 2.0), sg.jacobian(dense)(3.0, 2.0))
+
+
+def test_derivatives_of_conditions_are_numbers() -> None:
+    assert repr(sg.grad(sg.function([x], x > 0))(3.0)) == "0.0"
+    assert sg.jacobian(sg.function([x], [sp.Gt(x, 0)]))(3.0).dtype == np.float64
 
 
 def test_what_cancels_between_paths_is_no_nonzero() -> None:

@@ -24,6 +24,9 @@ NAMED = {
 }
 """Constants that keep their name in formulas."""
 
+LARGEST = 2**1024 - 2**970
+"""Whole numbers from here on round to infinity."""
+
 CONST = register(Op("const", "leaf", 0, attrs=("value", "dtype"), cost=0.0))
 INPUT = register(Op("input", "leaf", 0, attrs=("name", "type"), cost=0.0))
 SCALARS = {d: Type(d) for d in ("bool", "int64", "float32", "float64")}
@@ -81,9 +84,14 @@ class Graph:
         return self.add(op, args, attrs)
 
     def const(self, value: Value, dtype: str = "float64") -> int:
-        """A constant scalar, keyed by its bits: 0.0 and -0.0 differ, NaN equals itself, 1 and 1.0 differ."""
+        """A constant scalar, keyed by its bits: 0.0 and -0.0 differ, NaN equals itself, 1 and 1.0 differ.
+
+        An exact number beyond the floating-point numbers is infinity.
+        """
         if isinstance(value, Fraction) and value.denominator == 1:
             value = int(value)
+        if value.__class__ is int and dtype != "int64" and not -LARGEST < value < LARGEST:
+            value = math.inf if value > 0 else -math.inf
         bits = struct.pack("<d", value) if isinstance(value, float) else value
         key = (CONST, value.__class__, bits, dtype)
         i = self._ids.get(key)

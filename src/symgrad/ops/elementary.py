@@ -28,7 +28,7 @@ def _power(g: Graph, args: tuple[int, ...], _: Any) -> int | None:
     if y is None:
         return None
     dtype = g.types[a].dtype
-    if y.__class__ is int or (y.__class__ is float and y.is_integer() and abs(y) < 2**31):
+    if y.__class__ in (int, float) and y == y // 1 and abs(y) < 2**31:
         return g.build(integer_power, (a,), (int(y),))
     if y == HALF:
         return g.build(sqrt, (a,))
