@@ -122,7 +122,7 @@ def test_normal_forms():
 
 
 def test_a_product_is_solved_for_by_the_factor_that_has_the_axis():
-    g, m, t = graph()
+    g, m, _ = graph()
     v = Node(g, g.input("v", Type("float64", (3,))))
     w = Node(g, g.input("w", Type("float64", (50,))))
     outer = REGISTER["einsum"](v, w, subscripts="i,j->ij")

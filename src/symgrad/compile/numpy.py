@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dialects.numpy import RANKED, lowering
+from symgrad.dialects.numpy import lowering
+from symgrad.dialects.numpy_arrays import RANKED
 from symgrad.graph import CONST, INPUT, NAMED, Graph, Node, Type
 from symgrad.ops.control import parts, terms
 

@@ -1,7 +1,11 @@
 """Reverse: the cotangent of every node, given those of some outputs, from the one rule of its operation.
 
 The cotangent of node v has the axes of what is derived in front, then those of v: seeded with identities, a
-sweep gives the tensor dy/dv, whose identities are summed away where it is built (`ops.einsum`).
+sweep gives the tensor dy/dv, whose identities are summed away where it is built (`ops.contraction`).
+
+Elementwise operations multiply each element alone, whatever axes stand in front. So a cotangent with such axes
+is held as a sum of products p * base, where p has the shape of v only: a chain of elementwise operations costs
+no more than v has elements, and comes out as one factor, as in X^T diag(p) X.
 """
 
 from __future__ import annotations
@@ -12,7 +16,10 @@ from symgrad.derive.accumulate import Algebra
 from symgrad.derive.local import MINUS_ONE, ONE, Partials
 from symgrad.graph import REGISTER, Graph, Node
 from symgrad.graph.node import spread
-from symgrad.ops.einsum import contract
+from symgrad.ops.contraction import contract
+
+Terms = dict[int, int]
+"""base -> factor: a node of the shape of v, or ONE or MINUS_ONE."""
 
 
 def cotangents(g: Graph, seeds: Mapping[int, int], wrt: Sequence[int]) -> list[int | None]:
@@ -27,36 +34,88 @@ def cotangents(g: Graph, seeds: Mapping[int, int], wrt: Sequence[int]) -> list[i
     for i, args in enumerate(g.args[:]):
         if not depends[i]:
             depends[i] = any(depends[a] for a in args)
-    sweep = _Sweep(g, list(seeds), depends)
-    known: dict[int, int] = {i: ct for i, ct in seeds.items() if depends[i]}
+    sweep = _Sweep(g, seeds, depends)
     ends = set(wrt)
     for i in range(len(depends) - 1, -1, -1):
-        if i in ends or i not in known:
-            continue
-        for a, t in sweep.contributions(i, known.pop(i)):
-            known[a] = sweep.alg.sum(known[a], t) if a in known else t
-    return [known.get(w) for w in wrt]
+        if i not in ends:
+            sweep.step(i)
+    return [sweep.total(w) for w in wrt]
 
 
 class _Sweep:
-    def __init__(self, g: Graph, roots: Sequence[int], depends: Sequence[bool]) -> None:
+    def __init__(self, g: Graph, seeds: Mapping[int, int], depends: Sequence[bool]) -> None:
         self.g = g
         self.depends = depends
-        self.alg = Algebra(g, roots)
+        self.alg = Algebra(g, list(seeds))
         self.local = Partials(g, depends.__getitem__)
+        self.leading = any(len(g.types[ct].shape) > len(g.types[i].shape) for i, ct in seeds.items())
+        self.known: dict[int, Terms] = {i: {ct: ONE} for i, ct in seeds.items() if depends[i]}
 
-    def contributions(self, i: int, ct: int) -> list[tuple[int, int]]:
-        """(argument, cotangent) for every active argument of node `i`."""
+    def step(self, i: int) -> None:
+        """What node `i` hands down to its arguments."""
+        terms = self.known.get(i)
+        if terms is None:
+            return
         g, depends = self.g, self.depends
         op, args = g.ops[i], g.args[i]
         if op.kind in ("linear", "multilinear"):
+            ct = self.total(i)
+            assert ct is not None
             attrs = dict(zip(op.attrs, g.attrs[i], strict=True))
             parts = op.rule(Node(g, ct), *(Node(g, a) for a in args), Node(g, i), **attrs)
-            return [(a, t.id) for a, t in zip(args, parts, strict=True) if t is not None and depends[a]]
-        if op.kind == "tangent":
-            found = ((a, self._transposed(i, k, ct)) for k, a in enumerate(args) if depends[a])
-            return [(a, t) for a, t in found if t is not None]
-        return [(a, self._product(p, ct)) for a, p in self.local.of(i)]
+            for a, t in zip(args, parts, strict=True):
+                if t is not None and depends[a]:
+                    self._enter(a, t.id, ONE)
+        elif op.kind == "tangent":
+            ct = self.total(i)
+            assert ct is not None
+            for k, a in enumerate(args):
+                if depends[a]:
+                    t = self._transposed(i, k, ct)
+                    if t is not None:
+                        self._enter(a, t, ONE)
+        else:
+            for a, p in self.local.of(i):
+                for base, factor in terms.items():
+                    if self.leading:
+                        self._enter(a, base, self.alg.product(p, factor))
+                    else:
+                        self._enter(a, self.alg.product(p, base), ONE)
+
+    def total(self, i: int) -> int | None:
+        """The cotangent of node `i` as a node."""
+        found: int | None = None
+        for base, factor in self.known.get(i, {}).items():
+            t = self._multiplied(factor, base)
+            found = t if found is None else self.alg.sum(found, t)
+        return found
+
+    def _enter(self, a: int, base: int, factor: int) -> None:
+        terms = self.known.setdefault(a, {})
+        if not self.leading and terms:
+            ((old, _),) = terms.items()
+            self.known[a] = {self.alg.sum(old, base): ONE}
+            return
+        known = terms.get(base)
+        terms[base] = factor if known is None else self.alg.sum(self._whole(known, a), self._whole(factor, a))
+
+    def _whole(self, factor: int, a: int) -> int:
+        """A factor as an array of the shape of node `a`."""
+        return spread(self.g, self.alg.node(factor), self.g.types[a].shape)
+
+    def _multiplied(self, p: int, ct: int) -> int:
+        """The factor `p` times `ct`, whose last axes are those of `p`."""
+        g = self.g
+        if p in (ONE, MINUS_ONE):
+            return self.alg.product(p, ct)
+        shape, full = g.types[p].shape, g.types[ct].shape
+        labels = tuple(range(len(full)))
+        own = labels[len(full) - len(shape) :]
+        if g.ops[p].name == "mask":  # stays a structural zero, whatever it is multiplied with
+            condition, value = g.args[p]
+            inner = contract(g, [(value, own), (ct, labels)], labels)
+            return g.build(REGISTER["mask"], (spread(g, condition, full), inner))
+        return contract(g, [(p, own), (ct, labels)], labels)
 
     def _transposed(self, i: int, k: int, ct: int) -> int | None:
         """The tangent rule by argument `k`, transposed: a sweep back through the nodes that it builds."""
@@ -70,19 +129,3 @@ class _Sweep:
         given = [Node(g, t) if j == k else None for j in range(len(args))]
         result = op.rule(given, *nodes, Node(g, i), **attrs)
         return None if result is None else cotangents(g, {result.id: ct}, [t])[0]
-
-    def _product(self, p: int, ct: int) -> int:
-        """The partial derivative `p` of an elementwise operation times `ct`."""
-        g = self.g
-        if p in (ONE, MINUS_ONE):
-            return self.alg.product(p, ct)
-        shape, full = g.types[p].shape, g.types[ct].shape
-        if shape == full:
-            return self.alg.product(p, ct)
-        labels = tuple(range(len(full)))
-        own = labels[len(full) - len(shape) :]
-        if g.ops[p].name == "mask":  # stays a structural zero, whatever it is multiplied with
-            condition, value = g.args[p]
-            inner = contract(g, [(value, own), (ct, labels)], labels)
-            return g.build(REGISTER["mask"], (spread(g, condition, full), inner))
-        return contract(g, [(p, own), (ct, labels)], labels)

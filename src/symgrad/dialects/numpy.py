@@ -4,12 +4,12 @@ else its declared fallback. The table holds only the exceptions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from symgrad.dialects import numpy_arrays as arrays
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Op
 
@@ -65,79 +65,21 @@ def _gather(array: Any, *places: Any) -> Any:
     return array[tuple(places)]
 
 
-def _einsum(*arrays: Any, subscripts: str) -> Any:
-    left, right = subscripts.split("->")
-    text = ",".join("..." + part for part in left.split(",")) + "->..." + right
-    return np.einsum(text, *arrays, optimize=len(arrays) > 1)
-
-
-def _basis(n: int, k: int, dtype: str) -> Any:
-    e = np.zeros(n, dtype)
-    e[k] = 1
-    return e
-
-
-def _broadcast(x: Any, shape: tuple[int, ...], rank: int) -> Any:
-    x = np.asarray(x)
-    batch = x.shape[: x.ndim - rank]
-    return np.broadcast_to(x.reshape(batch + (1,) * (len(shape) - rank) + x.shape[x.ndim - rank :]), batch + shape)
-
-
-def _reshape(x: Any, shape: tuple[int, ...], rank: int) -> Any:
-    return np.reshape(x, x.shape[: x.ndim - rank] + shape)
-
-
-def _regular(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """NaN for the matrices of a batch that are singular; NumPy refuses the batch."""
-
-    def call(a: Any, *rest: Any) -> Any:
-        try:
-            return fn(a, *rest)
-        except np.linalg.LinAlgError:
-            singular = np.linalg.matrix_rank(a) < a.shape[-1]
-            if not np.any(singular):
-                raise
-        safe = np.where(singular[..., None, None], np.eye(a.shape[-1], dtype=a.dtype), a)
-        values = fn(safe, *rest)
-        return np.where(singular[..., None, None], np.nan, values)
-
-    return call
-
-
-def _solve(a: Any, b: Any, rank: int) -> Any:
-    """`b`: batch + (n, ...) with `rank` axes."""
-    inner = b.shape[b.ndim - rank :]
-    x = _regular(np.linalg.solve)(a, b.reshape(*b.shape[: b.ndim - rank], inner[0], math.prod(inner[1:])))
-    return x.reshape(*x.shape[:-2], *inner)
-
-
-def _logabsdet(a: Any) -> Any:
-    return np.linalg.slogdet(a)[1]
-
-
-def _logdet(a: Any) -> Any:
-    sign, value = np.linalg.slogdet(a)
-    return np.where(sign < 0, np.nan, value)
-
-
-RANKED = frozenset({"broadcast", "reshape", "solve"})
-"""Operations whose lowering takes `rank`, the number of axes of the last argument without those of a batch."""
-
 LOWERED: dict[str, Callable[..., Any]] = {
     "integer_power": lambda x, n: np.power(x, np.asarray(n, dtype=np.int64) if n > 2 else n),
     "mask": lambda c, x: np.where(c, x, np.zeros((), getattr(x, "dtype", float))),
     "arctan2": np.arctan2,
     "stack": _stack,
-    "einsum": _einsum,
+    "einsum": arrays.einsum,
     "delta": lambda n, dtype: np.eye(n, dtype=dtype),
-    "basis": _basis,
-    "broadcast": _broadcast,
-    "reshape": _reshape,
-    "inv": _regular(np.linalg.inv),
-    "solve": _solve,
+    "basis": arrays.basis,
+    "broadcast": arrays.broadcast,
+    "reshape": arrays.reshape,
+    "inv": arrays.inv,
+    "solve": arrays.solve,
     "det": np.linalg.det,
-    "logdet": _logdet,
-    "logabsdet": _logabsdet,
+    "logdet": arrays.logdet,
+    "logabsdet": arrays.logabsdet,
     "gather": _gather,
     "cast": lambda x, dtype: np.asarray(x).astype(dtype),
     "element": lambda x, index: x[(..., *index)],

@@ -166,6 +166,8 @@ def reciprocal_of(g: Graph, i: int) -> int | None:
     """x where node `i` is 1/x."""
     if g.ops[i] is divide:
         n, d = g.args[i]
+        if g.ops[n].name == "broadcast":
+            (n,) = g.args[n]
         if g.ops[n] is CONST and g.attrs[n][0] == 1:
             return d
     return None

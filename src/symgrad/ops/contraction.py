@@ -16,6 +16,7 @@ from symgrad.ops.arith import add as ADD
 from symgrad.ops.arith import mask as MASK
 from symgrad.ops.arith import multiply as MULTIPLY
 from symgrad.ops.arith import negative as NEGATIVE
+from symgrad.ops.arith import number
 from symgrad.ops.arith import subtract as SUBTRACT
 
 Labels = tuple[int, ...]
@@ -234,8 +235,12 @@ class _Contraction:
         if scalar is not None and g.ops[scalar] is NEGATIVE:
             self.minus = not self.minus
             scalar = g.args[scalar][0]
-        if scalar is not None and g.value(scalar) in (1, -1) and g.value(scalar).__class__ is int:
-            self.minus ^= g.value(scalar) == -1
+        value = None if scalar is None else number(g, scalar)
+        if value is not None and value < 0:
+            self.minus = not self.minus
+            value = -value
+            scalar = g.const(value, self.dtype)
+        if value == 1 and value.__class__ is int:
             scalar = None
         new = tuple(x for x in out if x not in held)
         core = tuple(x for x in out if x in held)

@@ -2,7 +2,7 @@
 
 Products that nothing else uses are opened into the product that uses them, and the whole is contracted anew,
 the cheapest pair first: (A A A) v becomes A (A (A v)), and the transposes of products vanish. The result is kept
-where it takes fewer operations, or fewer nodes. Values change by rounding only.
+where it takes fewer operations, or as many with fewer axes or nodes. Values change by rounding only.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ def recontract(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     new = _Rebuild(graph, roots)
     out, ids = new.run()
 
-    def cost(g: Graph, r: Sequence[int]) -> tuple[int, int]:
-        return g.operations(r), sum(g.reach(r))
+    def cost(g: Graph, r: Sequence[int]) -> tuple[int, int, int]:
+        live = g.reach(r)
+        return g.operations(r), sum(len(t.shape) for t, n in zip(g.types, live, strict=True) if n), sum(live)
 
     return (out, ids) if cost(out, ids) < cost(graph, roots) else (graph, list(roots))
 

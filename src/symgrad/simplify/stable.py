@@ -85,7 +85,7 @@ class _Search:
             if flat.uses[a] == 1 and ops[a] in SUMS
         }
         for i, needed in enumerate(flat.live):
-            if not needed or g.types[i].shape:
+            if not needed:
                 continue
             op = ops[i]
             hit = None
@@ -108,7 +108,8 @@ class _Search:
         return self.flat.terms(i) if self.graph.ops[i] in SUMS else [(1, i)]
 
     def _is_one(self, i: int) -> bool:
-        value = self.graph.value(i)
+        g = self.graph
+        value = g.value(g.args[i][0] if g.ops[i].name == "broadcast" else i)
         return value.__class__ in (int, float) and value == 1
 
     def _exponent(self, i: int) -> int | None:
