@@ -129,6 +129,10 @@ def test_map_in_place_and_truth_values() -> None:
     less.map(want, out=apart[:, 3])
     np.testing.assert_array_equal(apart[:, 3], want[:, 0] < want[:, 1])
     assert apart.sum() == apart[:, 3].sum()
+    around = np.zeros(120, bool)
+    less.map(want, out=around[40:80][::-1])
+    np.testing.assert_array_equal(around[40:80][::-1], want[:, 0] < want[:, 1])
+    assert around.sum() == around[40:80].sum()
 
 
 def test_map_refuses() -> None:

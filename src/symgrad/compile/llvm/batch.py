@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from symgrad.compile.llvm.writer import SIZES
 
+_NEVER = -(2**63)  # no step of an array: what is always staged
+
 
 class Driver(NamedTuple):
     text: str
@@ -101,7 +103,7 @@ def by_vector(layout: Any, width: int) -> Driver:
     )
     text = f"""
 {_table("cell.size", [size for _, size in layout.cells])}
-{_table("cell.dense", [real if size == real else -1 for _, size in layout.cells])}
+{_table("cell.dense", [real if size == real else _NEVER for _, size in layout.cells])}
 define i32 @batch(ptr %in, ptr %insteps, ptr %lengths, ptr %out, ptr %outsteps, ptr %work, i64 %b0, i64 %b1) nounwind {{
 entry:
  %stagein = getelementptr i8, ptr %work, i64 {stage_in}
