@@ -289,6 +289,17 @@ def test_float32_stays_float32():
         assert g(*given).dtype == np.float32
 
 
+@pytest.mark.parametrize("formula", [A, A.T, A + 0 * A, sp.OneMatrix(N, N) + sp.ZeroMatrix(N, N)], ids=str)
+def test_results_are_the_callers_own(formula):
+    a = AT["A"].copy()
+    for f in (sg.function(A, formula), sg.hessian(sg.function(A, sp.Trace(A)))):
+        first = f(a)
+        before = first.copy()
+        first[...] = 7.0
+        np.testing.assert_array_equal(a, AT["A"])
+        np.testing.assert_array_equal(f(a), before)
+
+
 def test_what_arrays_do_not_have_is_refused():
     f = sg.function([A, x], A * x)
     with pytest.raises(sg.ArgumentError, match="sparse"):

@@ -61,7 +61,15 @@ class Reference:
         with np.errstate(all="ignore"):
             for i, fn, args, attrs in self._steps:
                 v[i] = fn(*[v[a] for a in args], **attrs)
-        return [np.asarray(v[o], d) for o, d in zip(self._outputs, self.dtypes, strict=True)]
+        return [_own(np.asarray(v[o], d), values) for o, d in zip(self._outputs, self.dtypes, strict=True)]
+
+
+def _own(result: Any, inputs: Sequence[Any]) -> Any:
+    """A result that is no view of an input, and may be written to."""
+    if not result.ndim or (result.base is None and not any(result is x for x in inputs)):
+        return result
+    shared = not result.flags.writeable or any(np.may_share_memory(result, x) for x in inputs)
+    return result.copy() if shared else result
 
 
 def _loop(graph: Graph, i: int) -> Any:
