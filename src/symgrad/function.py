@@ -78,7 +78,7 @@ class Function:
         self._program: tuple[Graph, list[int], list[int]] | None = None
         self._executor: Executor | None = None
         self._call: Any = partial(_evaluate, weakref.ref(self))
-        self._values: Any = partial(_evaluate_values, weakref.ref(self))
+        self._values: Any = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ class Function:
 
         For solvers that hold the places of the nonzeros themselves.
         """
-        return self._values
+        return self._values or partial(_evaluate_values, self.executor)
 
     @property
     def pattern(self) -> Csr | None:
@@ -271,10 +271,8 @@ def _evaluate(function: weakref.ref[Function], /, *args: Any, **named: Any) -> A
     return own.executor(args, named)
 
 
-def _evaluate_values(function: weakref.ref[Function], /, *args: Any, **named: Any) -> Any:
-    own = function()
-    assert own is not None
-    return own.executor.values(args, named)
+def _evaluate_values(executor: Executor, /, *args: Any, **named: Any) -> Any:
+    return executor.values(args, named)
 
 
 def _promote(function: weakref.ref[Function], values: Any, call: Any) -> None:

@@ -194,12 +194,37 @@ def test_long_functions_are_compiled_quickly_first_then_well() -> None:
 
 
 def test_functions_are_freed() -> None:
-    f = fresh().compile()
-    f(3.0, 4.0)
-    gone = weakref.ref(f)
-    del f
-    gc.collect()
-    assert gone() is None
+    gc.disable()  # no cycles: machine code is freed with its function
+    try:
+        f = fresh().compile()
+        f(3.0, 4.0)
+        f([3.0, 5.0], 4.0)
+        gone = weakref.ref(f), weakref.ref(f.executor), weakref.ref(f.executor.native.code)
+        del f
+        assert [g() for g in gone] == [None] * 3
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_values_outlive_their_function(compiled: bool) -> None:
+    J = sg.jacobian(sg.function([x, y], [x * y, y]), sparse=True)
+    values = (J.compile() if compiled else J).values
+    del J
+    np.testing.assert_array_equal(values(3.0, 4.0), [4.0, 3.0, 1.0])
+    np.testing.assert_array_equal(values(3.0, y=4.0), [4.0, 3.0, 1.0])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_inputs_of_any_name(sparse: bool) -> None:
+    names = ["self", "executor", "function", "args", "named", "call"]
+    f = sg.jacobian(sg.function(sp.symbols(names), [sp.prod(sp.symbols(names))]), sparse=sparse)
+    values = dict(zip(names, map(float, range(1, 7)), strict=True))
+    one = f(**values)
+    two = f.compile()(**values)
+    if sparse:
+        one, two = one.toarray(), two.toarray()
+    np.testing.assert_array_equal(one, two)
 
 
 def test_exit_while_compiling() -> None:

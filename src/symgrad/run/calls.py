@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -28,17 +28,17 @@ class _MethodDef(ctypes.Structure):
 class Slow:
     """What the machine code calls for arguments it does not take itself; keeps the code alive."""
 
-    def __init__(self, call: Callable[..., Any], code: Any) -> None:
+    def __init__(self, call: Callable[[Sequence[Any], dict[str, Any]], Any], code: Any) -> None:
         self.call = call
         self.code = code
         self.definition: Any = None
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        return self.call(*args, **named)
+    def __call__(self, /, *args: Any, **named: Any) -> Any:
+        return self.call(args, named)
 
 
-def builtin(code: Any, slow: Callable[..., Any], name: str) -> Any:
-    """`@call` of `code` as a built-in function; `slow` gets the arguments it does not take."""
+def builtin(code: Any, slow: Callable[[Sequence[Any], dict[str, Any]], Any], name: str) -> Any:
+    """`@call` of `code` as a built-in function; `slow(args, named)` gets the arguments it does not take."""
     owner = Slow(slow, code)
     owner.definition = _MethodDef(name.encode(), code.address("call"), _FASTCALL | _KEYWORDS, None)
     new = ctypes.pythonapi.PyCFunction_NewEx

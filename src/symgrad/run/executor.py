@@ -185,14 +185,14 @@ class Executor:
             from symgrad.run.native import Native
 
             program = prepare(self.graph, self.inputs, self.outputs)
-            self.native = Native(program, self._tree, quick, partial(_slow, weakref.ref(self)), self.name)
+            self.native = Native(program, self._tree, quick)
         except UnsupportedError as e:
             self.refusal = str(e)
             return
         except ImportError as e:
             self.refusal = f"there is no machine code without llvmlite, which can't be imported ({e})"
             return
-        call = self.native.call
+        call = self.native.callable(self.values, self.name)  # not kept here: it keeps this object
         if call is not None:
             self._ready(call, call if self._finish is None else _Finished(call, self._finish))
 
@@ -217,17 +217,11 @@ def _improve(executor: weakref.ref[Executor]) -> None:
         own.refusal = f"compiling failed: {type(e).__name__}: {e}"
 
 
-def _slow(executor: weakref.ref[Executor], *args: Any, **named: Any) -> Any:
-    own = executor()
-    assert own is not None  # whoever calls holds it
-    return own.values(args, named)
-
-
 class _Finished:
     """Machine code whose results include sparse matrices: the code gives their values."""
 
     def __init__(self, call: Any, finish: Callable[[Any], Any]) -> None:
         self.call, self.finish = call, finish
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def __call__(self, /, *args: Any, **named: Any) -> Any:
         return self.finish(self.call(*args, **named))

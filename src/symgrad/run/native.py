@@ -30,7 +30,7 @@ _POINTS = 64  # a thread's share is a multiple
 class Native:
     """`program` as machine code. `quick`: for one point only, compiled some 7 times faster, half as fast."""
 
-    def __init__(self, program: Program, tree: Any, quick: bool, slow: Callable[..., Any], name: str) -> None:
+    def __init__(self, program: Program, tree: Any, quick: bool) -> None:
         target = llvm.host()
         self.program = program
         k = kernel(program, _width(target, program.dtype), target.has_fma, with_batch=not quick)
@@ -56,11 +56,18 @@ class Native:
             code = llvm.emit_object(text, target, 0 if quick else 1)
             disk.write(found, code)
         self.code = llvm.load([code])
-        self.call = builtin(self.code, slow, name) if nests else None
+        self._nests = nests
         if not quick:
             pointer, integer = ctypes.c_void_p, ctypes.c_int64
             kind = ctypes.CFUNCTYPE(ctypes.c_int, *[pointer] * 6, integer, integer)
             self._batch = kind(self.code.address("batch"))
+
+    def callable(self, slow: Callable[[Sequence[Any], dict[str, Any]], Any], name: str) -> Any:
+        """A built-in function for one point, which keeps the code alive; `slow` gets what it does not take.
+
+        None where the lengths of a result are known only in a call.
+        """
+        return builtin(self.code, slow, name) if self._nests else None
 
     def batch(self, arrays: Sequence[Any], shape: tuple[int, ...], out: Any = None) -> list[Any] | None:
         """The outputs for a batch of this shape; None where an index was outside its array.
