@@ -9,11 +9,12 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy as sp
 
 import symgrad as sg
-from symgrad.dialects.picture import LABELS, PORTS
+from symgrad.dialects.picture import EINSUMS, LABELS, PORTS
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import REGISTER
 from symgrad.show.drawing import COLORS, GREY, INK, LINE, Drawing, curve
@@ -85,6 +86,33 @@ def test_loops_and_powers() -> None:
     assert "Σ" in texts(d, "operation")
     assert "( )³" in texts(drawing(sg.function([x], x**3)), "operation")
     assert "polygamma 2" in texts(drawing(sg.function([x], sp.polygamma(2, x))), "operation")
+
+
+def test_matrices() -> None:
+    a, v = sp.MatrixSymbol("A", 3, 2), sp.MatrixSymbol("v", 2, 1)
+    d = drawing(sg.function([a, v], (a * v).T))
+    assert texts(d, "input") == ["A [3,2]", "v [2,1]"]
+    assert not [t for t in texts(d, "operation") if t == "einsum"]
+
+
+def test_names_of_einsums_mean_them() -> None:
+    a, b, v, w = (np.arange(1.0, n + 1) for n in (6, 6, 2, 3))
+    a, b = a.reshape(3, 2), b.reshape(3, 2)
+    meanings = {
+        "( )ᵀ": [((a,), a.T)],
+        "×": [((2.0, w), 2 * w), ((2.0, a), 2 * a)],
+        "trace": [((a @ b.T,), np.trace(a @ b.T))],
+        "diagonal": [((a @ b.T,), np.diag(a @ b.T))],
+        "a·b": [((a, b.T), a @ b.T), ((a, v), a @ v), ((w, w), w @ w)],
+        "aᵀ·b": [((a, b), a.T @ b), ((a, w), a.T @ w)],
+        "a·bᵀ": [((a, b), a @ b.T)],
+    }
+    for subscripts, name in EINSUMS.items():
+        axes = [len(s) for s in subscripts.split("->")[0].split(",")]
+        fits = [(k, r) for k, r in meanings[name] if [np.ndim(o) for o in k] == axes]
+        assert fits
+        for operands, expected in fits:
+            np.testing.assert_allclose(np.einsum(subscripts, *operands), expected)
 
 
 def test_the_tables_name_operations() -> None:

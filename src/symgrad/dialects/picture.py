@@ -53,3 +53,19 @@ CONSTANTS: dict[str, str] = {
     "Catalan": "Catalan",
     "GoldenRatio": "φ",
 }
+
+EINSUMS: dict[str, str] = {
+    "ij->ji": "( )ᵀ",
+    ",i->i": "×",
+    ",ij->ij": "×",
+    "ii->": "trace",
+    "ii->i": "diagonal",
+    "ij,jk->ik": "a·b",
+    "ij,ik->jk": "aᵀ·b",
+    "ji,jk->ik": "aᵀ·b",
+    "ij,kj->ik": "a·bᵀ",
+    "ij,j->i": "a·b",
+    "ij,i->j": "aᵀ·b",
+    "i,i->": "a·b",
+}
+"""Einsums that have a name; the others say their subscripts."""

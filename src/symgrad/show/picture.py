@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from symgrad.dialects.picture import CONSTANTS, LABELS, PORTS
+from symgrad.dialects.picture import CONSTANTS, EINSUMS, LABELS, PORTS
 from symgrad.errors import ArgumentError
 from symgrad.graph import CONST, INPUT, Graph
 from symgrad.graph.tree import Csr, Tree
@@ -220,7 +220,7 @@ def label(graph: Graph, i: int) -> str:
     if op is CONST:
         return number(attrs[0])
     if op is INPUT:
-        return str(attrs[0])
+        return str(attrs[0]) + (f" {_axes(attrs[1].shape)}" if attrs[1].shape else "")
     if op.name == "integer_power":
         return "( )" + str(attrs[0]).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     if op.name == "fold":
@@ -229,12 +229,20 @@ def label(graph: Graph, i: int) -> str:
         if gathered is None or graph.value(firsts[0]) != (0 if gathered[0] == "add" else 1):
             return "loop"
         return "Σ" if gathered[0] == "add" else "Π"
-    if op.name in ("element", "cast"):
-        return f"[{', '.join(map(str, attrs[0]))}]" if op.name == "element" else str(attrs[0])
+    if op.name == "einsum":
+        return EINSUMS.get(attrs[0], attrs[0].replace("->", " → "))
+    if op.name == "element":
+        return _axes(attrs[0])
+    if op.name == "cast":
+        return str(attrs[0])
     if op.name in LABELS:
         return LABELS[op.name]
-    numbers = [str(a) for a in attrs if isinstance(a, int)]
-    return op.name + (f" {','.join(numbers)}" if numbers else "")
+    more = [_axes(a) if isinstance(a, tuple) else str(a) for a in attrs if isinstance(a, (int, tuple))]
+    return " ".join([op.name, *more])
+
+
+def _axes(shape: Sequence[int | None]) -> str:
+    return "[" + ",".join("?" if n is None else str(n) for n in shape) + "]"
 
 
 def number(value: Any) -> str:
