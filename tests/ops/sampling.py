@@ -38,6 +38,7 @@ def points(op: Op, count: int, seed: int = 0) -> list[tuple[Any, ...]]:
 ATTRIBUTES: dict[str, list[dict[str, Any]]] = {
     "integer_power": [{"n": n} for n in (2, 3, 7)],
     "cast": [{"dtype": "float64"}],
+    "power_log": [{"k": k} for k in (1, 2)],
     "polygamma": [{"n": n} for n in (1, 2, 4)],
     "expn": [{"n": n} for n in (2, 3, 5)],
     "lambertw": [{"k": 0}, {"k": -1}],

@@ -91,6 +91,8 @@ TRUTH: dict[str, Callable[..., Any]] = {
     # elementary
     "sqrt": mp.sqrt,
     "power": lambda x, y: x**y,
+    "power_slope": lambda x, y: y * x ** (y - 1),
+    "power_log": lambda x, y, k: x**y * mp.log(x) ** k,
     "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
     "exp": mp.exp,
     "exp2": lambda x: mp.mpf(2) ** x,

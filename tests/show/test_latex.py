@@ -19,6 +19,8 @@ FORMULAS: list[tuple[Any, str]] = [
     (x**3 - 2 * x + sp.Rational(1, 3), r"x^{3} - 2 x + \frac{1}{3}"),
     (2 * x - 3 * y + 4, r"2 x - 3 y + 4"),
     (1 - x**2, r"1 - x^{2}"),
+    (x**2 + b2 * x + b3, r"x^{2} + b_{2} x + b_{3}"),
+    (b1 + b3 * sp.exp(x) + b2 * sp.exp(-x), r"b_{1} + b_{2} e^{-x} + b_{3} e^{x}"),
     (b1 * (1 - sp.exp(-b2 * x)), r"b_{1} \left(1 - e^{-b_{2} x}\right)"),
     (b1 * sp.exp(-((x - b2) ** 2) / (2 * b3**2)), r"b_{1} e^{-\frac{\left(x - b_{2}\right)^{2}}{2 b_{3}^{2}}}"),
     (1 / (1 + sp.exp(-x)), r"\frac{1}{1 + e^{-x}}"),
@@ -68,6 +70,8 @@ GRADIENTS: list[tuple[Any, Any, str]] = [
     (sp.tan(x), None, r"1 + \tan^{2}\left(x\right)"),
     (x ** sp.Rational(1, 3), None, r"\frac{1}{3 x^{2/3}}"),
     (2**x, None, r"2^{x} \log\left(2\right)"),
+    (b1 * x**b2, b2, r"b_{1} x^{b_{2}} \log\left(x\right)"),
+    (x**y, x, r"y x^{y - 1}"),
     (
         sp.Piecewise((x, x < 1), (sp.sqrt(x), True)),
         None,

@@ -38,16 +38,12 @@ def _power(g: Graph, args: tuple[int, ...], _: Any) -> int | None:
 
 
 def _power_by_base(x: Node, y: Node, z: Node) -> Node:
-    """y * x**(y - 1), and 0 at x = y = 0, where that would be 0 * inf."""
-    slope = y * power(x, y - 1)
-    return slope if y.op is CONST else mask(logical_or(not_equal(x, 0), not_equal(y, 0)), slope)
+    return y * power(x, y - 1) if y.op is CONST else power_slope(x, y)
 
 
 def _power_by_exponent(x: Node, y: Node, z: Node) -> Node:
-    """z log(x), and 0 where z = 0: at x = 0 < y, that would be 0 * -inf."""
-    slope = z * log(x)
     base = number(x.graph, x.id)
-    return slope if base is not None and base > 0 else mask(not_equal(z, 0), slope)
+    return z * log(x) if base is not None and base > 0 else power_log(x, y, k=1)
 
 
 sqrt = elementwise("sqrt", lambda x, y: HALF / y, domain=(POSITIVE,))
@@ -58,6 +54,41 @@ power = elementwise(
     normal=_power,
     domain=(POSITIVE, (-3.0, 3.0)),
     doc="x**y for real x and y, NaN where that is not real",
+)
+
+
+def _off_the_origin(x: Node, y: Node, value: Node) -> Node:
+    return mask(logical_or(not_equal(x, 0), not_equal(y, 0)), value)
+
+
+power_slope = elementwise(
+    "power_slope",
+    lambda x, y, z: _off_the_origin(x, y, y * power_slope(x, y - 1)),
+    lambda x, y, z: _off_the_origin(x, y, power(x, y - 1) + y * power_log(x, y - 1, k=1)),
+    domain=(POSITIVE, (-3.0, 3.0)),
+    cost=3,
+    means=lambda x, y: y * power(x, y - 1),
+    fallback=lambda x, y: _off_the_origin(x, y, y * power(x, y - 1)),
+    doc="the derivative of x**y by x: y * x**(y - 1), and 0 at x = y = 0, where that would be 0 * inf",
+)
+
+
+def _power_times_log(x: Node, y: Node, k: int) -> Node:
+    z = power(x, y)
+    return mask(not_equal(z, 0), z * log(x) ** k)
+
+
+power_log = elementwise(
+    "power_log",
+    lambda x, y, z, k: y * power_log(x, y - 1, k=k) + k * power_log(x, y - 1, k=k - 1),
+    lambda x, y, z, k: power_log(x, y, k=k + 1),
+    attrs=("k",),
+    normal=lambda g, args, attrs: g.build(power, args) if attrs[0] == 0 else None,
+    domain=(POSITIVE, (-3.0, 3.0)),
+    cost=2,
+    means=lambda x, y, k: power(x, y) * log(x) ** k,
+    fallback=_power_times_log,
+    doc="the k-th derivative of x**y by y: x**y * log(x)**k, and 0 at x = 0 < y, where that would be 0 * -inf",
 )
 cbrt = elementwise("cbrt", lambda x, y: 1 / (3 * y**2), domain=([(-20.0, -1e-3), POSITIVE],), facts="odd")
 exp = elementwise("exp", lambda x, y: y, domain=([(-20.0, 20.0), (-80.0, 80.0)],))

@@ -68,7 +68,7 @@ class Arrange:
             return found
         keyed = sorted(((self.degree(j), n, minus, j) for n, (minus, j) in enumerate(found)))
         ordered = [(minus, j) for _, _, minus, j in keyed]
-        if keyed[0][0] == (1,) and keyed[-1][0] == (2,):  # 1 + exp(x), but x + 1
+        if keyed[0][0][0] == 1 and keyed[-1][0] == (2,):  # 1 + exp(x), but x + 1
             ordered.insert(0, ordered.pop())
         signs = [minus ^ self.product(j).minus for minus, j in ordered]
         if signs[0] and not all(signs):
@@ -81,10 +81,10 @@ class Arrange:
         if not p.above and not p.below:
             return (2,)
         symbols = [(f, n) for f, n in p.above if self._symbol(f) is not None]
-        if len(symbols) < len(p.above) or p.below:
-            return (1,)
         spelled = sorted((natural(self._symbol(f) or ""), -n) for f, n in symbols)
-        return (0, -sum(n for _, n in symbols), spelled)
+        if len(symbols) < len(p.above) or p.below:
+            return (1, spelled)
+        return (0, -sum(n for _, n in symbols), len(symbols), spelled)
 
     def _symbol(self, i: int) -> str | None:
         if i in self.names:

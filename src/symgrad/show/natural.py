@@ -11,7 +11,7 @@ Form = Callable[[Op], Callable[..., Any] | None]
 """How an operation is written with simpler ones; None: it stays."""
 
 PLAIN = {"expm1", "log1p", "softplus", "logaddexp", "cosm1", "one_minus_square", "xlogy", "xlog1py", "exp2"}
-PLAIN |= {"hypot", "unit", "ndtr", "log_ndtr", "erfcx", "gammaln", "betaln"}
+PLAIN |= {"power_slope", "power_log", "hypot", "unit", "ndtr", "log_ndtr", "erfcx", "gammaln", "betaln"}
 """Operations that are there for accuracy: a reader sees what they mean."""
 
 TURNED = {"less": "greater", "less_equal": "greater_equal", "greater": "less", "greater_equal": "less_equal"}
