@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -11,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from symgrad.cli import main
+from symgrad.dialects.text import names
 from symgrad.function import Function
 from symgrad.train.csv_file import columns
 
 MISRA1A = Path(__file__).parent.parent / "examples" / "data" / "misra1a.csv"
+NAMES = [*names(), "sec", "factorial", "harmonic", "frac", "betainc", "dirichlet_eta", "**"]
 MODEL = ["--model", "b1*(1 - exp(-b2*x))", "--start", "b1=500", "b2=1e-4"]
 
 
@@ -235,6 +238,32 @@ def test_a_result_too_deep_for_sympy(capsys: pytest.CaptureFixture[str], monkeyp
 
     monkeypatch.setattr(Function, "sympy", deep)
     assert "nested too deep; try --to python" in fail(capsys, "derive", "x")
+
+
+LEAVES = ["x", "y", "2", "0", "1", "0.5", "1e300", "10**9", "pi", "E", "7/3", "(x > 1)"]
+
+
+def formula(rng: random.Random, depth: int) -> str:
+    """A random formula of every function there is, at places good and bad."""
+    if depth == 0 or rng.random() < 0.2:
+        return rng.choice(LEAVES)
+    if rng.random() < 0.6:
+        inside = ",".join(formula(rng, depth - 1) for _ in range(rng.choice([1, 1, 2, 2, 3])))
+        return f"{rng.choice(NAMES)}({inside})"
+    return f"({formula(rng, depth - 1)}{rng.choice('+-*/%<')}{formula(rng, depth - 1)})"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_formula_is_derived_or_refused_by_design(capsys: pytest.CaptureFixture[str], seed: int) -> None:
+    rng = random.Random(seed)
+    statuses = []
+    for _ in range(40):
+        form = rng.choice(["sympy", "latex", "python", "c"])
+        statuses.append(main([rng.choice(["derive", "hessian"]), formula(rng, 3), "--to", form]))
+        out, err = capsys.readouterr()
+        assert bool(out) == (statuses[-1] == 0)
+        assert bool(err) == (statuses[-1] == 2)
+    assert set(statuses) == {0, 2}
 
 
 def test_a_formula_is_shown_with_a_caret(capsys: pytest.CaptureFixture[str]) -> None:
