@@ -135,6 +135,18 @@ def test_every_name_of_sympy_means_the_same_here(cls: type) -> None:
         assert dialect.FOLDED.get(cls.__name__) == name or name in [op.name for op in dialect.operation(cls.__name__)]
 
 
+def test_names_of_functions_are_such_as_people_know() -> None:
+    """NumPy's, SciPy's, Python's or SymPy's; our own are few. An operation of derivation alone belongs in _INNER."""
+    import numpy as np
+    import scipy.special
+
+    others = [n for n in dialect.names() if not any(hasattr(m, n) for m in (np, scipy.special, math, sp))]
+    assert sorted(others) == OURS
+
+
+OURS = ["arccot", "arccoth", "arccsc", "arccsch", "arcsec", "arcsech", "chi", "ci", "ellippi", "riemann_zeta", "sgn", "shi", "si", "sigmoid"]
+
+
 def test_every_alias_names_an_operation() -> None:
     assert {n for ops in dialect.ALIASES.values() for n in ops} | set(dialect.FOLDED.values()) <= set(REGISTER)
 

@@ -112,7 +112,8 @@ REFUSED: dict[str, str] = {
 }
 """Names that mean something else than a variable to many readers: taken for one they would be silently wrong."""
 
-_INNER = frozenset({"mask", "integer_power", "cast", "unit", "ellippart", "ellipmoment", "ellipdinc", "ellipd3inc"})
+_INNER = {"mask", "integer_power", "cast", "unit", "one_minus_square", "power_slope", "power_log"}
+_INNER |= {"ellippart", "ellipmoment", "ellipdinc", "ellipd3inc"}
 """Operations that only derivation makes."""
 
 
