@@ -144,7 +144,22 @@ def test_names_of_functions_are_such_as_people_know() -> None:
     assert sorted(others) == OURS
 
 
-OURS = ["arccot", "arccoth", "arccsc", "arccsch", "arcsec", "arcsech", "chi", "ci", "ellippi", "riemann_zeta", "sgn", "shi", "si", "sigmoid"]
+OURS = [
+    "arccot",
+    "arccoth",
+    "arccsc",
+    "arccsch",
+    "arcsec",
+    "arcsech",
+    "chi",
+    "ci",
+    "ellippi",
+    "riemann_zeta",
+    "sgn",
+    "shi",
+    "si",
+    "sigmoid",
+]
 
 
 def test_every_alias_names_an_operation() -> None:
