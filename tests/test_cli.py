@@ -253,17 +253,17 @@ def formula(rng: random.Random, depth: int) -> str:
     return f"({formula(rng, depth - 1)}{rng.choice('+-*/%<')}{formula(rng, depth - 1)})"
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_any_formula_is_derived_or_refused_by_design(capsys: pytest.CaptureFixture[str], seed: int) -> None:
-    rng = random.Random(seed)
+def test_any_formula_is_derived_or_refused_by_design(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = random.Random(1)
     statuses = []
-    for _ in range(40):
+    for _ in range(400):
         form = rng.choice(["sympy", "latex", "python", "c"])
-        statuses.append(main([rng.choice(["derive", "hessian"]), formula(rng, 3), "--to", form]))
+        statuses.append(main([rng.choice(["derive", "hessian"]), formula(rng, rng.choice([1, 2, 3])), "--to", form]))
         out, err = capsys.readouterr()
         assert bool(out) == (statuses[-1] == 0)
         assert bool(err) == (statuses[-1] == 2)
-    assert set(statuses) == {0, 2}
+    assert statuses.count(0) > 20
+    assert statuses.count(2) > 20
 
 
 def test_a_formula_is_shown_with_a_caret(capsys: pytest.CaptureFixture[str]) -> None:
