@@ -292,7 +292,7 @@ def test_hostile_text_ends_soon_and_takes_little(text: str, message: str) -> Non
     tracemalloc.stop()
     assert message in str(caught.value)
     assert len(str(caught.value)) < 400
-    assert seconds < 3
+    assert seconds < 10
     assert memory < 60e6
 
 
