@@ -15,6 +15,14 @@ SMOOTH: list[tuple[str, int]] = [
     *(("add", 2), ("subtract", 2), ("multiply", 2), ("quotient", 2), ("negative", 1), ("square", 1), ("cube", 1)),
     *(("sin", 1), ("cos", 1), ("tanh", 1), ("arctan", 1), ("bounded_exp", 1), ("root", 1), ("logarithm", 1)),
     *(("one", 1), ("scaled", 1), ("sum3", 3), ("softplus", 1), ("sigmoid", 1)),
+    *(
+        ("moderate_power", 2),
+        ("half_power", 1),
+        ("inverse", 1),
+        ("log_of_sum", 2),
+        ("logistic", 1),
+        ("one_minus_exp", 1),
+    ),
 ]
 KINKED: list[tuple[str, int]] = [("maximum", 2), ("abs", 1), ("where", 4), ("mask_root", 2)]
 
@@ -27,6 +35,12 @@ MADE: dict[str, Any] = {
     "logarithm": lambda x: elementary.log(1 + x**2),
     "one": lambda x: 1 - x,
     "scaled": lambda x: Fraction(2, 3) * x,
+    "moderate_power": lambda x, y: elementary.power(1 + x**2, elementary.sin(y)),
+    "half_power": lambda x: elementary.power(1 + x**2, Fraction(-3, 2)),
+    "inverse": lambda x: 1 / (1 + x**2),
+    "log_of_sum": lambda x, y: elementary.log(elementary.exp(elementary.sin(x)) + elementary.exp(elementary.cos(y))),
+    "logistic": lambda x: 1 / (1 + elementary.exp(-elementary.arctan(x))),
+    "one_minus_exp": lambda x: 1 - elementary.exp(-elementary.tanh(x)),
     "sum3": lambda x, y, z: 2 * x * y + 3 * x * z - x,
     "where": lambda a, b, x, y: arith.where(compare.less(a, b), x, y),
     # the branch not taken has no real value

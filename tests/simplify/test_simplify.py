@@ -30,7 +30,10 @@ PASSES = {
     "all": lambda g, roots: program(*simplify(g, roots)),
 }
 STABLE = ("stabilise", "simplify", "all")
-"""Passes that may pay for stability: 1 - sigmoid(u) becomes sigmoid(-u), with a negation."""
+"""Passes that may pay for stability: 1 - sigmoid(u) becomes sigmoid(-u), with a negation.
+
+A program takes x**(3/2) apart, which is cheaper than one call of pow, but three operations.
+"""
 x, y, z, a, b, c = sp.symbols("x y z a b c")
 
 
@@ -101,7 +104,9 @@ def test_operations_never_grow(how: str, f: Function) -> None:
 def test_operations_of_other_formulas_never_grow(how: str, f: Function) -> None:
     jacobian = sg.jacobian(f, wrt=list(range(len(f.names))))
     for g in (f, jacobian):
-        assert count(after(g, how)) <= count(g) + 2 * (how in STABLE) * len(rewrites(g.graph, g.outputs))
+        stability = 2 * len(rewrites(g.graph, g.outputs)) if how in STABLE else 0
+        powers = 3 * sum(op.name == "power" for op in g.graph.ops) if how in ("program", "all") else 0
+        assert count(after(g, how)) <= count(g) + stability + powers
 
 
 def count(f: Function) -> int:
