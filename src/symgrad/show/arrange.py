@@ -120,11 +120,12 @@ class Arrange:
                 if name == "sqrt" and self.roots:
                     stack.append((args[0], _exact(Fraction(n) / 2)))
                     continue
-                if name == "power" and g.value(args[1]).__class__ in (int, Fraction):
-                    stack.append((args[0], _exact(n * g.value(args[1]))))
+                power = g.value(args[1]) if name == "power" else None
+                if isinstance(power, (int, Fraction)):
+                    stack.append((args[0], _exact(n * power)))
                     continue
             value = g.value(j)
-            if value.__class__ in (int, Fraction) and whole and value != 0 and abs(n) < 20:
+            if isinstance(value, (int, Fraction)) and isinstance(n, int) and value != 0 and abs(n) < 20:
                 number *= Fraction(value) ** n
                 continue
             key = j if self.roots or whole else (j, n)

@@ -59,7 +59,7 @@ class Latex:
     """The language of LaTeX formulas; `taken` are the names in use, which no function may have."""
 
     roots = True
-    flat = frozenset(("maximum", "minimum", "logical_and", "logical_or", "hypot"))
+    flat: frozenset[str] = frozenset(("maximum", "minimum", "logical_and", "logical_or", "hypot"))
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self.taken = taken
