@@ -200,6 +200,7 @@ STABLE_FORMS = [
     (sp.log(1 + sp.exp(-x)), "softplus", -800.0, 800.0),
     (sp.log(sp.exp(x) + sp.exp(1000 - x)), "logaddexp", 800.0, 800.0),
     (sp.log(1 + sp.exp(x) + sp.exp(2 * x)), "logaddexp", 800.0, 1600.0),
+    (sp.log(sp.exp(x)), "log(exp(u)) as u", 800.0, 800.0),
     (1 / (1 + sp.exp(-x)), "sigmoid", -700.0, 9.859676543759770e-305),
     (sp.exp(x) / (1 + sp.exp(x)), "sigmoid", 800.0, 1.0),
     (sp.exp(x) / (1 + sp.exp(x)) ** 2, "sigmoid", 700.0, 9.859676543759770e-305),

@@ -120,6 +120,9 @@ class _Search:
         if u in self.sigmoids:
             sign, v = self.sigmoids[u]
             return Hit("log(sigmoid(u)) as -softplus(-u)", lambda n: -SOFTPLUS(_signed(n(v), -sign)))
+        if self.graph.ops[u] is EXP:
+            (v,) = self.graph.args[u]
+            return Hit("log(exp(u)) as u", lambda n: n(v))
         terms = self._terms(u)
         ones = [t for s, t in terms if s > 0 and self._is_one(t)]
         exponents = [self._exponent(t) for s, t in terms if s > 0]
