@@ -281,6 +281,17 @@ def test_no_nan_comes_out_of_the_branch_not_taken():
     np.testing.assert_array_equal(sg.hvp(f)(zero, np.ones((N, N))), zero)
 
 
+def test_zeros_of_structure_stay_zero_where_a_slope_is_infinite():
+    f = sg.function(A, sp.Trace(A.applyfunc(sp.sqrt)))
+    zero = np.zeros((N, N))
+    np.testing.assert_array_equal(sg.grad(f)(zero), np.diag([np.inf] * N))
+    hessian = sg.hessian(f)(zero)
+    assert not np.isnan(hessian).any()
+    assert np.count_nonzero(hessian) == N
+    element = sg.function(A, sp.sqrt(A[0, 1]) * A[2, 2])
+    assert np.count_nonzero(sg.grad(element)(np.eye(N))) == 1
+
+
 def test_float32_stays_float32():
     f = sg.function([A, x], (A.I * x).applyfunc(sp.cos), dtype="float32")
     given = AT["A"].astype(np.float32), AT["x"].astype(np.float32)

@@ -47,6 +47,9 @@ class Reference:
                 self._steps.append((i, itemgetter(take), (loops[key],), {}))
             else:
                 attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+                if op.name == "einsum":
+                    names = [graph.ops[a].name for a in graph.args[i]]
+                    attrs["zeros"] = tuple(k for k, n in enumerate(names) if n in ("delta", "basis"))
                 if op.name in RANKED:
                     attrs["rank"] = len(graph.types[graph.args[i][-1]].shape)
                 self._steps.append((i, _call(op), graph.args[i], attrs))

@@ -14,17 +14,18 @@ from symgrad.ops.contraction import Labels, parse, sums
 Shape = tuple[int, ...]
 
 
-def einsum(*arrays: Any, subscripts: str) -> Any:
-    return _plan(subscripts)(*arrays)
+def einsum(*arrays: Any, subscripts: str, zeros: tuple[int, ...] = ()) -> Any:
+    """`zeros`: the operands that are identities or unit vectors. Their zeros are structural: inf times them is 0."""
+    return _plan(subscripts, zeros)(*arrays)
 
 
 @lru_cache(maxsize=4096)
-def _plan(subscripts: str) -> Callable[..., Any]:
+def _plan(subscripts: str, zeros: tuple[int, ...]) -> Callable[..., Any]:
     """What evaluates an einsum in normal form: views, one product of elements, or one matrix product."""
     parts, out = parse(subscripts)
     if all(len(set(p)) == len(p) for p in parts):
         if not sums(parts, out):
-            return _ordered(parts[0], out) if len(parts) == 1 else _product(parts, out)
+            return _ordered(parts[0], out) if len(parts) == 1 else _product(parts, out, zeros)
         if len(parts) == 2 and all(x in out or x in parts[1 - k] for k in (0, 1) for x in parts[k]):
             return _matmul(parts[0], parts[1], out)
     left, right = subscripts.split("->")
@@ -44,7 +45,7 @@ def _ordered(labels: Labels, wanted: Labels) -> Callable[[Any], Any]:
     return lambda x: x.transpose(*range(x.ndim - rank), *(x.ndim + a for a in own))
 
 
-def _product(parts: Sequence[Labels], out: Labels) -> Callable[..., Any]:
+def _product(parts: Sequence[Labels], out: Labels, zeros: tuple[int, ...]) -> Callable[..., Any]:
     """Operands spread over the axes of the result; small ones are multiplied first."""
     steps = []
     for labels in parts:
@@ -52,13 +53,21 @@ def _product(parts: Sequence[Labels], out: Labels) -> Callable[..., Any]:
         index = (..., *(slice(None) if x in labels else None for x in out))
         steps.append((order, index))
 
-    def call(*arrays: Any) -> Any:
-        spread = [order(np.asarray(x))[index] for x, (order, index) in zip(arrays, steps, strict=True)]
-        spread.sort(key=np.size)
-        total = spread[0]
-        for x in spread[1:]:
+    def product(factors: list[Any]) -> Any:
+        factors.sort(key=np.size)
+        total = factors[0]
+        for x in factors[1:]:
             total = total * x
         return total
+
+    def call(*arrays: Any) -> Any:
+        spread = [order(np.asarray(x))[index] for x, (order, index) in zip(arrays, steps, strict=True)]
+        if not zeros:
+            return product(spread)
+        dtype = spread[0].dtype
+        where = product([spread[k] != 0 for k in zeros])
+        rest = [x for k, x in enumerate(spread) if k not in zeros]
+        return np.where(where, product(rest) if rest else dtype.type(1), dtype.type(0))
 
     return call
 

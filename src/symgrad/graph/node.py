@@ -107,8 +107,19 @@ def build(op: Op, args: tuple[Any, ...], attrs: tuple[Any, ...] = ()) -> Node:
         raise TypeError(f"{op.name} needs at least one node among its arguments")
     ids = tuple([a.id if a.__class__ is Node else graph.const(_plain(a), dtype) for a in args])
     if shape and len(ids) > 1 and op.kind in ("elementwise", "constant"):
+        if not any(graph.types[i].shape and graph.ops[i].name != "broadcast" for i in ids):
+            ids = tuple([_number(graph, i) for i in ids])
+            if not any(graph.types[i].shape for i in ids):  # the same number everywhere
+                return Node(graph, spread(graph, graph.build(op, ids, attrs), shape))
         ids = tuple([spread(graph, i, shape) for i in ids])
     return Node(graph, graph.build(op, ids, attrs))
+
+
+def _number(graph: Graph, i: int) -> int:
+    """The scalar that node `i` repeats, or `i`."""
+    if graph.ops[i].name == "broadcast" and not graph.types[graph.args[i][0]].shape:
+        return graph.args[i][0]
+    return i
 
 
 def spread(graph: Graph, i: int, shape: tuple[int | None, ...]) -> int:

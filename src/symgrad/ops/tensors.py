@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from symgrad.graph import CONST, REGISTER, Graph
+from symgrad.graph.node import spread
 from symgrad.graph.op import Op
 
 
@@ -12,6 +13,9 @@ def product(g: Graph, a: int, b: int) -> int | None:
     """a*b where a factor is an identity, constant along an axis or itself a product of such; else None."""
     if not (_opens(g, a) or _opens(g, b)):
         return None
+    same = _of_numbers(g, "multiply", a, b)
+    if same is not None:
+        return same
     from symgrad.ops.einsum import contract
 
     labels = tuple(range(len(g.types[a].shape)))
@@ -22,12 +26,18 @@ def quotient(g: Graph, a: int, b: int) -> int | None:
     """a/b where b is one number; else None."""
     if g.ops[b].name != "broadcast" or g.types[g.args[b][0]].shape:
         return None
+    same = _of_numbers(g, "divide", a, b)
+    if same is not None:
+        return same
     one = g.const(1, g.types[b].dtype)
     return times(g, g.build(REGISTER["divide"], (one, g.args[b][0])), a)
 
 
 def total(g: Graph, a: int, b: int, sign: int) -> int | None:
     """a + b or a - b: like terms merged, zeros left out. None: no change."""
+    same = _of_numbers(g, "add" if sign > 0 else "subtract", a, b)
+    if same is not None:
+        return same
     for x, y in ((a, b), (b, a)):
         if g.ops[y].name == "broadcast" and g.value(g.args[y][0]) == 0:
             return g.build(REGISTER["negative"], (x,)) if sign < 0 and y == a else x
@@ -40,6 +50,16 @@ def total(g: Graph, a: int, b: int, sign: int) -> int | None:
     if x == y and c + sign * d != 0:
         return times(g, g.const(c + sign * d, g.types[a].dtype), x)
     return g.add(REGISTER["add"], (a, b)) if sign > 0 else None
+
+
+def _of_numbers(g: Graph, op: str, a: int, b: int) -> int | None:
+    """The operation on what are the same numbers everywhere, worked out once."""
+    if g.ops[a].name != "broadcast" or g.ops[b].name != "broadcast":
+        return None
+    (x,), (y,) = g.args[a], g.args[b]
+    if g.types[x].shape or g.types[y].shape:
+        return None
+    return spread(g, g.build(REGISTER[op], (x, y)), g.types[a].shape)
 
 
 def times(g: Graph, number: int, a: int) -> int:

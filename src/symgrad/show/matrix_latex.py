@@ -82,7 +82,9 @@ def _elementwise(name: str, attrs: Sequence[object], args: Sequence[Text], place
         return Text(rf"{place(args[0], PRODUCT)} \oslash {place(args[1], PRODUCT)}", HADAMARD)
     if name in ("add", "subtract", "negative", "where", "mask", "minimum", "maximum", "abs", "cast"):
         return None
-    exponent = {"integer_power": attrs[0] if attrs else "", "sqrt": r"\frac{1}{2}", "power": args[-1].text}.get(name)
+    last = args[-1].text.removesuffix(f" {ONES}")
+    power = "1" if last == ONES else last
+    exponent = {"integer_power": attrs[0] if attrs else "", "sqrt": r"\frac{1}{2}", "power": power}.get(name)
     if exponent is not None:
         return Text(rf"{place(args[0], ATOM)}^{{\circ {exponent}}}", POWER)
     if name == "exp":
@@ -94,7 +96,7 @@ def _elementwise(name: str, attrs: Sequence[object], args: Sequence[Text], place
 
 def _matrices(found: Matrices, args: Sequence[Text], place: Place) -> Text:
     pieces = [place(args[k], PRODUCT) for k in found.scalars]
-    chains = [(_chain(c.factors, args, place), c.trace) for c in found.closed]
+    chains = [(_bracketed(c.factors, args, place), c.trace) for c in found.closed]
     product = _chain(found.product, args, place)
     alone = len(pieces) + len(chains) + bool(product) == 1
     for text, trace in chains:
@@ -113,6 +115,13 @@ def _matrices(found: Matrices, args: Sequence[Text], place: Place) -> Text:
     for p in pieces[1:]:
         text += (r" \cdot " if text[-1:].isdigit() and p[:1].isdigit() else " ") + p
     return Text(text, ATOM if alone and chains and chains[0][1] else PRODUCT)
+
+
+def _bracketed(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
+    """A chain that stands in brackets anyway."""
+    if len(factors) == 1 and factors[0].role == "plain":
+        return args[factors[0].operand].text
+    return _chain(factors, args, place)
 
 
 def _chain(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
