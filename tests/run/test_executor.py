@@ -14,6 +14,8 @@ import pytest
 import sympy as sp
 
 import symgrad as sg
+from symgrad.function import Function
+from symgrad.graph import Graph, Type
 from symgrad.run import native, tiers
 
 x, y = sp.symbols("x y")
@@ -80,6 +82,30 @@ def test_one_point(f: sg.Function, args: Any, named: Any) -> None:
 def test_bad_arguments(f: sg.Function, args: Any, named: Any, error: type, says: str) -> None:
     with pytest.raises(error, match=says):
         f(*args, **named)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("n", [float("inf"), float("nan"), -1e300, 2.0**63, 10**30])
+def test_bounds_without_an_integer(compiled: bool, n: Any) -> None:
+    k, m = sp.symbols("k m", integer=True)
+    total = sg.function([x, m], sp.Sum(x * k**2, (k, m, 3)) + sp.Sum(x * k**2, (k, 1, m)))
+    if compiled:
+        total.compile()
+    with pytest.raises(sg.ArgumentError, match="must be an integer of 64 bits"):
+        total(1.0, n)
+    with pytest.raises(sg.ArgumentError, match="must be an integer of 64 bits"):
+        total(1.0, np.array([1.0, float(n)]))
+    assert total(1.0, 3) == 9 + 14
+
+
+@pytest.mark.parametrize("n", [float("inf"), float("nan"), -1e300, 2.5, 2.0**63, np.uint64(2**63), 10**30])
+def test_what_is_no_64_bit_integer(n: Any) -> None:
+    g = Graph()
+    k = g.input("k", Type("int64"))
+    for f in (Function(g, [k], [k]), Function(g, [k], [k]).compile()):
+        with pytest.raises(sg.DtypeError, match="k must be"):
+            f(n)
+        assert f(np.uint64(3)) == f(3.0) == 3
 
 
 def test_batches(f: sg.Function) -> None:
@@ -153,6 +179,7 @@ def test_float32_is_not_taken_from_float64_arrays() -> None:
         f(np.ones(3), 1.0)
     assert f(np.ones(3, np.float32), 2).dtype == np.float32
     assert f(1.1, 1.0) == np.float32(1.1)
+    assert f(1e300, 1.0) == f.compile()(1e300, 1.0) == np.inf
 
 
 def test_threads_agree(monkeypatch: pytest.MonkeyPatch) -> None:

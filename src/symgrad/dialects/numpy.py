@@ -55,6 +55,15 @@ def _lambertw(x: Any, k: int) -> Any:
     return np.where(w.imag == 0, w.real, np.nan)
 
 
+def _cast(x: Any, dtype: str) -> Any:
+    """As NumPy's, but a number beyond 64 bits is no integer: a sum up to it would not end."""
+    x = np.asarray(x)
+    if dtype == "int64" and x.dtype.kind == "f" and not np.all(np.abs(x) < 2.0**63):
+        bad = x[~(np.abs(x) < 2.0**63)].flat[0]
+        raise ArgumentError(f"a bound of a sum or an index must be an integer of 64 bits, got {bad}")
+    return x.astype(dtype)
+
+
 def _gather(array: Any, *places: Any) -> Any:
     """Elements at computed places; NumPy would count negative ones from the end, here they are outside."""
     for axis, k in enumerate(places):
@@ -81,7 +90,7 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "logdet": arrays.logdet,
     "logabsdet": arrays.logabsdet,
     "gather": _gather,
-    "cast": lambda x, dtype: np.asarray(x).astype(dtype),
+    "cast": _cast,
     "element": lambda x, index: x[(..., *index)],
     "sigmoid": _sigmoid,
     "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),

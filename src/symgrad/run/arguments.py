@@ -58,15 +58,20 @@ def as_array(function: str, name: str, value: Any, type: Type) -> Any:
                 f"{function}: {name} is {type.dtype}, got an array of {given.dtype}, which would lose precision; "
                 f"write {name}.astype({type.dtype!r}), or build the function with dtype={str(given.dtype)!r}"
             )
-        if dtype.kind == "i" and given.dtype.kind == "f" and not np.all(given == np.floor(given)):
-            raise DtypeError(f"{function}: {name} must be an integer, got {_describe(value, given)}")
-        given = given.astype(dtype)
+        if dtype.kind == "i" and given.dtype.kind in "uf" and not np.all(_is_int64(given)):
+            raise DtypeError(f"{function}: {name} must be an integer of 64 bits, got {_describe(value, given)}")
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, in machine code too
+            given = given.astype(dtype)
     rank = len(type.shape)
     if rank:
         got = given.shape[given.ndim - rank :] if given.ndim >= rank else given.shape
         if len(got) != rank or any(want not in (None, have) for want, have in zip(type.shape, got, strict=True)):
             raise ArgumentError(f"{function}: {name} must have shape {_shape(type)}, got shape {given.shape}")
     return given
+
+
+def _is_int64(given: Any) -> Any:
+    return (given == np.floor(given)) & (given >= -(2**63) if given.dtype.kind == "f" else True) & (given < 2**63)
 
 
 def _rounded(n: int) -> Any:

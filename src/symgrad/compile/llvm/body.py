@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from symgrad.compile.llvm.writer import Writer
+from symgrad.compile.llvm.writer import REALS, Writer
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, INPUT, REGISTER, Graph
 from symgrad.graph.body import Body
 from symgrad.ops.control import parts, terms
 
-FOLD, STACK, GATHER, ELEMENT = (REGISTER[n] for n in ("fold", "stack", "gather", "element"))
+FOLD, STACK, GATHER, ELEMENT, CAST = (REGISTER[n] for n in ("fold", "stack", "gather", "element", "cast"))
 LANES = 8  # passes of a sum that share a vector
 SIN, COS = REGISTER["sin"], REGISTER["cos"]
 
@@ -93,8 +93,30 @@ class Values:
             self.known[i] = self._read(array, self._offset(array, places))
         elif op is SIN or op is COS:
             self.known[i] = self._sine(g.args[i][0], op is SIN)
+        elif op is CAST and g.types[i].dtype == "int64" and g.types[g.args[i][0]].dtype in REALS:
+            self.known[i] = self._integer(i)
         else:
             self.known[i] = self.writer.operation(g, i, [self.scalar(a) for a in g.args[i]])
+
+    def _integer(self, i: int) -> str:
+        """A float as an integer; for one beyond 64 bits 0 is taken, and the status says so."""
+        g, w = self.graph, self.writer
+        (a,) = g.args[i]
+        x = self.scalar(a)
+        value = w.operation(g, i, [x])
+        limit = w.constant(2.0**63, g.types[a].dtype)
+        fits = w.emit(f"fcmp olt {w.real} {w.intrinsic('fabs', x)}, {limit}")
+        self._report(self._all(fits))
+        t = w.spelled["i64"]
+        return w.emit(f"select {w.spelled['i1']} {fits}, {t} {value}, {t} {w.constant(0, 'int64')}")
+
+    def _all(self, truth: str) -> str:
+        """Whether it holds in every lane."""
+        w = self.writer
+        if w.width == 1:
+            return truth
+        whole = w.emit(f"bitcast {w.spelled['i1']} {truth} to i{w.width}")
+        return w.emit(f"icmp eq i{w.width} {whole}, -1")
 
     def _sine(self, x: int, is_sine: bool) -> str:
         w = self.writer
@@ -149,8 +171,7 @@ class Values:
             at = w.emit(f"getelementptr {element}, ptr {array.pointer}, i64 {offset}")
             safe = w.emit(f"select i1 {inside}, ptr {at}, ptr {self.status}")
             return w.emit(f"load {element}, ptr {safe}, align 4")
-        whole = w.emit(f"bitcast {truth} {inside} to i{w.width}")
-        self._report(w.emit(f"icmp eq i{w.width} {whole}, -1"))
+        self._report(self._all(inside))
         at = w.emit(f"getelementptr {element}, ptr {array.pointer}, {t} {offset}")
         result = w.spelled[element]
         name = f"@llvm.masked.gather.v{w.width}{'i64' if element == 'i64' else 'f64' if element == 'double' else 'f32'}"
