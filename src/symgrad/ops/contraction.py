@@ -187,13 +187,11 @@ class _Contraction:
         return None
 
     def _multiplied_out(self) -> int | None:
-        """The sum of products, where a factor is a sum with identities in it."""
+        """The sum of products, where a factor is a sum with identities in it, or the sum of what is left of one."""
         g = self.g
-        if len(self.tensors) < 2:
-            return None
         for k, (i, labels) in enumerate(self.tensors):
             terms = _terms(g, i)
-            if terms is None:
+            if terms is None or not (self._drops(labels) or (len(self.tensors) > 1 and _has_identity(g, terms))):
                 continue
             rest = [*self.tensors[:k], *self.tensors[k + 1 :], *((s, ()) for s in self.scalars)]
             total: Node | None = None
@@ -208,6 +206,13 @@ class _Contraction:
             assert total is not None
             return total.id
         return None
+
+    def _drops(self, labels: Labels) -> bool:
+        """Whether the only thing that is done to a lone tensor is that axes of length 1 are left out."""
+        if len(self.tensors) > 1 or len(set(labels)) < len(labels):
+            return False
+        summed = [x for x in labels if x not in self.out]
+        return len(summed) > 0 and all(self.sizes[x] == 1 for x in summed)
 
     def _ones(self, labels: Labels, rest: list[Part]) -> list[Part]:
         """Summed labels that no remaining tensor holds, as a tensor of ones."""
@@ -363,11 +368,10 @@ def factors(g: Graph, i: int) -> tuple[list[Part], Labels, dict[int, int]]:
 
 
 def _terms(g: Graph, i: int) -> list[tuple[bool, int]] | None:
-    """(negative, node) of the terms of the sum at node `i`, if one of them holds an identity; else None."""
+    """(negative, node) of the terms of the sum at node `i`; None where it is no sum."""
     if g.ops[i] not in (ADD, SUBTRACT):
         return None
     found = []
-    identity = False
     stack = [(False, i)]
     while stack:
         negative, j = stack.pop()
@@ -377,6 +381,13 @@ def _terms(g: Graph, i: int) -> list[tuple[bool, int]] | None:
         elif op is NEGATIVE:
             stack.append((not negative, args[0]))
         else:
-            identity |= op.name == "delta" or (op.name == "einsum" and any(g.ops[a].name == "delta" for a in args))
             found.append((negative, j))
-    return found if identity else None
+    return found
+
+
+def _has_identity(g: Graph, terms: list[tuple[bool, int]]) -> bool:
+    """Whether one of the terms is an identity, or a product with one."""
+    return any(
+        g.ops[j].name == "delta" or (g.ops[j].name == "einsum" and any(g.ops[a].name == "delta" for a in g.args[j]))
+        for _, j in terms
+    )

@@ -65,7 +65,8 @@ def raised(text: Text, exponent: str, place: Place) -> Text:
 def _constant(graph: Graph, i: int, value: Text, place: Place) -> Text:
     """The same along further axes: a number times ones, a row for every row."""
     inner = graph.types[graph.args[i][0]].shape
-    if value.text == "0":
+    own = graph.types[i].shape
+    if value.text == "0" or (inner and all(n == 1 for n in own[: len(own) - len(inner)])):
         return value
     if not inner:
         return Text(ONES, ATOM) if value.text == "1" else Text(f"{place(value, PRODUCT)} {ONES}", PRODUCT)
