@@ -58,7 +58,17 @@ def test_latex_is_balanced_and_has_no_double_index(name):
                 assert text[end : end + 1] != c, text[k : end + 10]
 
 
+X, y, w, u = sp.MatrixSymbol("X", 9, 4), sp.MatrixSymbol("y", 9, 1), sp.MatrixSymbol("w", 4, 1), sp.Symbol("u")
+LOGISTIC = sg.function(
+    [w, X, y],
+    sp.OneMatrix(1, 9) * sp.HadamardProduct(y, X * w).applyfunc(sp.Lambda(u, sp.log(1 + sp.exp(-u)))),
+)
+SIGMOIDS = r"\sigma_{\circ}\left(y \circ X w\right) \circ \sigma_{\circ}\left(-\left(y \circ X w\right)\right)"
 LATEX = {
+    "logistic regression": (
+        sg.hessian(LOGISTIC, wrt=w),
+        rf"X^{{T}} \operatorname{{diag}}\left(y \circ y \circ {SIGMOIDS}\right) X",
+    ),
     "x'Ax": (sg.grad(sg.function([x, A], x.T * A * x), wrt=x), r"A^{T} x + A x"),
     "logdet": (sg.grad(sg.function(A, sp.log(sp.Determinant(A)))), r"A^{-T}"),
     "exp tr": (sg.grad(sg.function(A, sp.exp(sp.Trace(A)))), r"e^{\operatorname{tr}\left(A\right)} I"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.ops.contraction import Labels, parse, sums
+from symgrad.ops.subscripts import Labels, parse, sums
 
 Shape = tuple[int, ...]
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-from symgrad.errors import UnsupportedError
 from symgrad.graph import REGISTER, Graph, Node, promote
 from symgrad.graph.node import spread
 from symgrad.ops.arith import add as ADD
@@ -18,35 +16,11 @@ from symgrad.ops.arith import multiply as MULTIPLY
 from symgrad.ops.arith import negative as NEGATIVE
 from symgrad.ops.arith import number
 from symgrad.ops.arith import subtract as SUBTRACT
+from symgrad.ops.subscripts import Labels, parse, subscripts, sums
+from symgrad.ops.symmetry import gram, symmetric
 
-Labels = tuple[int, ...]
 Part = tuple[int, Labels]
 """A node and a label per axis."""
-
-LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-@lru_cache(maxsize=4096)
-def parse(subscripts: str) -> tuple[tuple[Labels, ...], Labels]:
-    """The labels of the operands and of the result of "ij,jk->ik"."""
-    left, _, right = subscripts.partition("->")
-    return tuple(tuple(map(ord, part)) for part in left.split(",")), tuple(map(ord, right))
-
-
-def subscripts(parts: Sequence[Labels], out: Labels) -> str:
-    """The attribute: letters in the order of appearance."""
-    letters: dict[int, str] = {}
-    for label in (label for labels in (*parts, out) for label in labels):
-        if label not in letters:
-            if len(letters) == len(LETTERS):
-                raise UnsupportedError(f"a tensor product of more than {len(LETTERS)} axes")
-            letters[label] = LETTERS[len(letters)]
-    return ",".join("".join(letters[x] for x in p) for p in parts) + "->" + "".join(letters[x] for x in out)
-
-
-def sums(parts: Iterable[Labels], out: Labels) -> bool:
-    """Whether some label is summed over."""
-    return any(label not in out for labels in parts for label in labels)
 
 
 def contract(g: Graph, parts: Iterable[Part], out: Labels, sizes: dict[int, int] | None = None) -> int:
@@ -278,6 +252,8 @@ class _Contraction:
             for i in whole[1:]:
                 product = g.build(MULTIPLY, (product, i))
             parts = [p for p in parts if p[1] != out or g.ops[p[0]].name in ("basis", "delta")] + [(product, out)]
+        if len(parts) == 1 and len(out) == 2 and symmetric(g, parts[0][0]):
+            parts = [(parts[0][0], out)]
         if scalar is None and len(parts) == 1 and parts[0][1] == out:
             return parts[0][0]
         parts.sort(key=lambda p: p[0])
@@ -318,6 +294,8 @@ class _Contraction:
             across = (a[0] not in kept) + (b[1] not in kept)  # transposes in a b; there are 2 less of them in b a
             if across == 2:
                 return order[::-1]
+            if across == 1 and gram(self.g, *pair):
+                return order
             if across == 1 and order[::-1] == tuple(x for x in self.out if x in order):
                 text = subscripts([a, b], order)
                 return order if self.g.known(REGISTER["einsum"], tuple(i for i, _ in pair), (text,)) else order[::-1]
@@ -333,29 +311,6 @@ class _Contraction:
     def _add(self, parts: Sequence[Part], out: Labels) -> int:
         text = subscripts([labels for _, labels in parts], out)
         return self.g.add(REGISTER["einsum"], tuple(i for i, _ in parts), (text,))
-
-
-def symmetric(g: Graph, i: int) -> bool:
-    """Whether node `i` is seen to be its own transpose: x^T x, an identity, their sums, multiples and inverses."""
-    stack = [i]
-    while stack:
-        j = stack.pop()
-        op, args = g.ops[j], g.args[j]
-        if op is ADD or op is SUBTRACT or op is NEGATIVE or op.name == "inv":
-            stack += args
-        elif op.name == "einsum":
-            parts, out = parse(g.attrs[j][0])
-            if len(out) != 2:
-                return False
-            if len(args) == 2 and not parts[0] and parts[1] == out:
-                stack.append(args[1])
-                continue
-            swap = dict(zip(out, out[::-1], strict=True))
-            if len(args) != 2 or args[0] != args[1] or tuple(swap.get(x, x) for x in parts[0]) != parts[1]:
-                return False
-        elif op.name != "delta":
-            return False
-    return len(g.types[i].shape) == 2
 
 
 def factors(g: Graph, i: int) -> tuple[list[Part], Labels, dict[int, int]]:

@@ -14,8 +14,10 @@ from __future__ import annotations
 import math
 
 from symgrad.graph import Graph, Node, Op, Type, promote, register
-from symgrad.ops.contraction import Labels, Part, contract, factors, parse, sums, symmetric
+from symgrad.ops.contraction import Part, contract, factors
 from symgrad.ops.declare import multilinear
+from symgrad.ops.subscripts import Labels, parse, sums
+from symgrad.ops.symmetry import symmetric
 
 
 def _type(types: list[Type], text: str) -> Type:

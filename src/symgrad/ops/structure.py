@@ -23,6 +23,8 @@ def _stack_type(types: list[Type], shape: Shape) -> Type:
 def _element_type(types: list[Type], index: tuple[int, ...]) -> Type:
     if len(index) != len(types[0].shape):
         raise TypeError(f"element: index {index} does not fit shape {types[0].shape}")
+    if any(n is not None and k >= n for k, n in zip(index, types[0].shape, strict=True)):
+        raise TypeError(f"element: index {index} is outside shape {types[0].shape}")
     return Type(types[0].dtype)
 
 
