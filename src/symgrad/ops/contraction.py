@@ -37,7 +37,7 @@ class _Contraction:
         self.dtype = promote([g.types[i].dtype for i, _ in parts])
         self.sizes = dict(sizes)
         for i, labels in parts:
-            self.sizes.update(zip(labels, g.types[i].shape, strict=True))
+            self.sizes.update((x, n or 0) for x, n in zip(labels, g.types[i].shape, strict=True))
         self.labels = {label for _, labels in parts for label in labels}
         self.minus = False
         self.scalars: list[int] = []
@@ -258,7 +258,7 @@ class _Contraction:
             return parts[0][0]
         parts.sort(key=lambda p: p[0])
         if scalar is not None:
-            parts.insert(0, (scalar, ()))
+            parts = [(scalar, ()), *parts]
         return self._add(parts, out)
 
     def _pairs(self, parts: list[Part], out: Labels) -> list[Part]:

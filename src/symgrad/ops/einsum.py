@@ -47,7 +47,7 @@ def _cotangents(ct: Node, *nodes: Node, subscripts: str) -> list[Node]:
     g = ct.graph
     args = nodes[:-1]
     parts, out = parse(subscripts)
-    sizes = {x: n for a, labels in zip(args, parts, strict=True) for x, n in zip(labels, a.shape, strict=True)}
+    sizes = {x: n or 0 for a, labels in zip(args, parts, strict=True) for x, n in zip(labels, a.shape, strict=True)}
     lead = tuple(-1 - k for k in range(len(ct.shape) - len(out)))
     found = []
     for k, labels in enumerate(parts):

@@ -8,6 +8,7 @@ where it takes fewer operations, or as many with fewer axes or nodes. Values cha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import count
 
 from symgrad.graph import CONST, REGISTER, Graph
@@ -123,7 +124,7 @@ class _Rebuild:
     def _sum(self, i: int) -> int:
         """The terms of the sum at node `i`, like ones merged."""
         g, out = self.graph, self.out
-        total: dict[int, int | float] = {}
+        total: dict[int, int | float | Fraction] = {}
         stack = [(1, i)]
         while stack:
             sign, j = stack.pop()
@@ -137,7 +138,7 @@ class _Rebuild:
             if out.ops[k] is NEGATIVE:
                 sign, k = -sign, out.args[k][0]
             c, x = multiple(out, k)
-            total[x] = total.get(x, 0) + sign * c
+            total[x] = total.get(x, 0) + sign * c  # exact where the factors are
         result: int | None = None
         dtype = g.types[i].dtype
         terms = sorted(total.items(), key=lambda t: t[1] < 0)  # a positive one in front
