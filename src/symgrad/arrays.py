@@ -135,4 +135,3 @@ def _turned(g: Graph, i: int, first: int) -> int:
 def _dense(f: Function, sparse: bool) -> None:
     if sparse:
         raise ArgumentError(f"{f.name} is a function of arrays, whose derivative is dense; leave out sparse=True")
-

@@ -93,9 +93,7 @@ def _inverse(imp: Import, e: Any, args: list[int]) -> int:
 def _power(imp: Import, e: Any, args: list[int]) -> int:
     g = imp.graph
     if not e.exp.is_Integer:
-        raise UnsupportedError(
-            f"{brief(e)}: matrices have whole powers only; for their elements, HadamardPower"
-        )
+        raise UnsupportedError(f"{brief(e)}: matrices have whole powers only; for their elements, HadamardPower")
     n = int(e.exp)
     (base,) = imp.inner([e.base])
     if n < 0:

@@ -90,7 +90,7 @@ class Graph:
         """
         if isinstance(value, Fraction) and value.denominator == 1:
             value = int(value)
-        if value.__class__ is int and dtype != "int64" and not -LARGEST < value < LARGEST:
+        if isinstance(value, int) and dtype != "int64" and not -LARGEST < value < LARGEST:
             value = math.inf if value > 0 else -math.inf
         bits = struct.pack("<d", value) if isinstance(value, float) else value
         key = (CONST, value.__class__, bits, dtype)

@@ -122,4 +122,3 @@ def _steps(rows: Rows, digits: Digits, start: Any) -> Refined | None:
         last = size
         at = [v + step[k] for k, v in enumerate(at)]
     return None
-
