@@ -138,7 +138,7 @@ class _Rebuild:
             if out.ops[k] is NEGATIVE:
                 sign, k = -sign, out.args[k][0]
             c, x = multiple(out, k)
-            total[x] = total.get(x, 0) + sign * c  # exact where the factors are
+            total[x] = total.get(x, 0) + sign * c
         result: int | None = None
         dtype = g.types[i].dtype
         terms = sorted(total.items(), key=lambda t: t[1] < 0)  # a positive one in front

@@ -60,18 +60,15 @@ def newton(objective: Objective, start: Any, limit: int) -> Any:
     def value(z: Any) -> float:
         return objective.value(start + unit * z) / size**2
 
-    return (
-        start
-        + unit
-        * minimize(
-            value,
-            np.zeros(len(start)),
-            jac=lambda z: objective.gradient(start + unit * z) * unit / size**2,
-            hess=lambda z: objective.hessian(start + unit * z) * np.outer(unit, unit) / size**2,
-            method="trust-exact",
-            options={"gtol": 1e-12, "maxiter": limit, "initial_trust_radius": 0.1, "max_trust_radius": 1e6},
-        ).x
+    found = minimize(
+        value,
+        np.zeros(len(start)),
+        jac=lambda z: objective.gradient(start + unit * z) * unit / size**2,
+        hess=lambda z: objective.hessian(start + unit * z) * np.outer(unit, unit) / size**2,
+        method="trust-exact",
+        options={"gtol": 1e-12, "maxiter": limit, "initial_trust_radius": 0.1, "max_trust_radius": 1e6},
     )
+    return start + unit * found.x
 
 
 def finish(objective: Objective, end: End, start: Any) -> None:

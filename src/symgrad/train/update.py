@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
-from symgrad.graph import Graph, Node
+from symgrad.graph import REGISTER, Graph, Node, Type
 from symgrad.train.optimizers import Optimizer
 from symgrad.transforms import grad, value_and_grad, variables
 
@@ -68,7 +68,9 @@ class TrainStep:
         at = dict(zip(both.names, both.inputs, strict=True))
         value, *gradients = both.outputs
         dtype = g.types[value].dtype
-        step = g.input(_fresh(STEP, at), g.types[value])
+        if g.types[value].shape:  # the one number of a matrix
+            value = g.build(REGISTER["einsum"], (value,), ("ij->",))
+        step = g.input(_fresh(STEP, at), Type(dtype))
         inputs = [at[n] for n in self.params]
         outputs = []
         slot_inputs: list[int] = []
