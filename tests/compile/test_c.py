@@ -153,6 +153,22 @@ def test_loops(tmp_path):
     assert f"arrays[0] = {order[0]}" in header.read_text()
 
 
+@needs_compiler
+def test_fixed_places_of_arrays_of_any_length(tmp_path):
+    a = sp.IndexedBase("a")
+    source, _ = sg.function([x, a], x + a[2]).c(tmp_path / "third")
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run([CC, *flags, "-shared", "-fPIC", source, "-o", tmp_path / "third.so"], check=True)
+    call = ctypes.CDLL(str(tmp_path / "third.so")).third
+    call.argtypes = [ctypes.c_void_p] * 4
+    for length, outside in ((3, 0), (2, 1)):
+        data, given, out = np.arange(length) + 5.0, np.array([1.0]), np.zeros(1)
+        lengths = np.array([length], np.int64)
+        pointers = (ctypes.c_void_p * 1)(data.ctypes.data)
+        assert call(given.ctypes.data, pointers, lengths.ctypes.data, out.ctypes.data) == outside
+        assert out[0] == (1.0 if outside else 8.0)
+
+
 def test_refuses_what_libm_has_not(tmp_path):
     f = sg.function([x], sp.besselj(0, x))
     with pytest.raises(sg.UnsupportedError, match="C back end"):

@@ -120,8 +120,10 @@ class Body:
                 raise UnsupportedError(
                     f"the C back end reads elements of inputs only, not of {graph.ops[args[0]].name}"
                 )
-            if name == "element":
+            if name == "element" and all(n.isdigit() for n in array.lengths):
                 return _item(array, [str(k) for k in attrs[0]]), ATOM
+            if name == "element":
+                return self._gather(array, [str(k) for k in attrs[0]])
             return self._gather(array, [place(k, ATOM) for k in range(1, len(args))])
         if name in INFIX:
             sign, strength, left, right = INFIX[name]

@@ -5,6 +5,7 @@ A node of shape s evaluates to an array of shape batch + s, so scalar graphs tak
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
@@ -82,24 +83,35 @@ def _loop(graph: Graph, i: int) -> Any:
     gathered = terms(body)
     signs = [-1 if own.ops[o].name == "subtract" else 1 for o in body.outputs]
     step = Reference(own, body.inputs, body.outputs if gathered is None else gathered)
-    ranks = [len(own.types[c].shape) for c in body.inputs[1 + m :]]
+    ranks = [len(own.types[c].shape) for c in body.inputs[1:]]
 
     def run(lo: Any, hi: Any, *rest: Any) -> list[Any]:
+        if not all(np.size(b) and np.min(b) == np.max(b) for b in (lo, hi)):
+            return apart(lo, hi, *rest)
         carries, captured = list(rest[:m]), rest[m:]
         first, last = int(np.min(lo)), int(np.max(hi))
-        same = np.min(lo) == np.max(lo) and np.min(hi) == np.max(hi)
-        if gathered is not None and same:
+        if gathered is not None:
             return sums(first, last, carries, captured)
         for k in range(first, last + 1):
-            new = step([np.int64(k), *carries, *captured])
-            if gathered is not None:
-                new = [c + s * n for c, n, s in zip(carries, new, signs, strict=True)]
-            inside = True if same else (lo <= k) & (k <= hi)
-            carries = new if same else [np.where(inside, n, c) for n, c in zip(new, carries, strict=True)]
+            carries = step([np.int64(k), *carries, *captured])
         return carries
 
+    def apart(*values: Any) -> list[Any]:
+        """Bounds that differ: the points of equal bounds together, each reads only what its own passes do."""
+        tails = [np.shape(v)[np.ndim(v) - rank :] for v, rank in zip(values, (0, 0, *ranks), strict=True)]
+        batch = np.broadcast_shapes(*[np.shape(v)[: np.ndim(v) - len(t)] for v, t in zip(values, tails, strict=True)])
+        points = math.prod(batch)
+        lo, hi, *rest = (np.broadcast_to(v, batch + t).reshape(points, *t) for v, t in zip(values, tails, strict=True))
+        bounds, which = np.unique(np.stack([lo, hi], axis=1), axis=0, return_inverse=True)
+        totals = [np.empty(c.shape, own.types[o].dtype) for c, o in zip(rest, body.outputs, strict=False)]
+        for k, (first, last) in enumerate(bounds):
+            at = which.ravel() == k
+            for total, value in zip(totals, run(first, last, *[v[at] for v in rest]), strict=True):
+                total[at] = value
+        return [total.reshape(batch + total.shape[1:]) for total in totals]
+
     def sums(first: int, last: int, carries: list[Any], captured: Sequence[Any]) -> list[Any]:
-        batch = max((np.ndim(c) - rank for c, rank in zip(captured, ranks, strict=True)), default=0)
+        batch = max((np.ndim(c) - rank for c, rank in zip(captured, ranks[m:], strict=True)), default=0)
         totals = list(carries)
         for start in range(first, last + 1, PASSES):
             index = np.arange(start, min(start + PASSES, last + 1)).reshape(-1, *[1] * batch)

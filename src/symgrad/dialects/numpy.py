@@ -4,6 +4,7 @@ else its declared fallback. The table holds only the exceptions.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -66,12 +67,19 @@ def _cast(x: Any, dtype: str) -> Any:
 
 def _gather(array: Any, *places: Any) -> Any:
     """Elements at computed places; NumPy would count negative ones from the end, here they are outside."""
-    for axis, k in enumerate(places):
-        n = array.shape[axis]
+    batch, shape = array.shape[: array.ndim - len(places)], array.shape[array.ndim - len(places) :]
+    for axis, (k, n) in enumerate(zip(places, shape, strict=True)):
         if np.size(k) and (np.min(k) < 0 or np.max(k) >= n):
             bad = int(np.min(k)) if np.min(k) < 0 else int(np.max(k))
-            raise ArgumentError(f"index {bad} is outside axis {axis} of an array of shape {array.shape}")
-    return array[tuple(places)]
+            raise ArgumentError(f"index {bad} is outside axis {axis} of an array of shape {shape}")
+    own = np.ogrid[tuple(map(slice, batch))] if batch else ()  # every point of a batch reads its own array
+    return array[(*own, *places)]
+
+
+def _element(array: Any, index: tuple[int, ...]) -> Any:
+    if all(map(operator.lt, index, array.shape[array.ndim - len(index) :])):
+        return array[(..., *index)]
+    return _gather(array, *index)  # which says what is wrong
 
 
 LOWERED: dict[str, Callable[..., Any]] = {
@@ -91,7 +99,7 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "logabsdet": arrays.logabsdet,
     "gather": _gather,
     "cast": _cast,
-    "element": lambda x, index: x[(..., *index)],
+    "element": _element,
     "sigmoid": _sigmoid,
     "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),
     "sinc": lambda x: np.where(x == 0, 1, np.sin(x) / x),  # NumPy's is that of pi x

@@ -90,7 +90,8 @@ class Values:
             array = self[g.args[i][0]]
             assert isinstance(array, Array)
             places = [self.writer.constant(k, "int64") for k in g.attrs[i][0]]
-            self.known[i] = self._read(array, self._offset(array, places))
+            fixed = all(n.isdigit() for n in array.lengths)  # then it is inside, by its type
+            self.known[i] = self._read(array, self._offset(array, places)) if fixed else self._gather(array, places)
         elif op is SIN or op is COS:
             self.known[i] = self._sine(g.args[i][0], op is SIN)
         elif op is CAST and g.types[i].dtype == "int64" and g.types[g.args[i][0]].dtype in REALS:
