@@ -169,6 +169,12 @@ def test_fixed_places_of_arrays_of_any_length(tmp_path):
         assert out[0] == (1.0 if outside else 8.0)
 
 
+@needs_compiler
+def test_constants_beyond_float32(tmp_path):
+    run, _ = build(tmp_path, sg.function([x], [x + 1e300, x - 10**50, x + 3.4e38], dtype="float32"), np.float32)
+    np.testing.assert_array_equal(run([0.0], 3), np.array([np.inf, -np.inf, 3.4e38], np.float32))
+
+
 def test_refuses_what_libm_has_not(tmp_path):
     f = sg.function([x], sp.besselj(0, x))
     with pytest.raises(sg.UnsupportedError, match="C back end"):

@@ -180,6 +180,10 @@ def test_float32_is_not_taken_from_float64_arrays() -> None:
     assert f(np.ones(3, np.float32), 2).dtype == np.float32
     assert f(1.1, 1.0) == np.float32(1.1)
     assert f(1e300, 1.0) == f.compile()(1e300, 1.0) == np.inf
+    g = sg.function([x], [x + 1e300, x - 10**50, x + 1e-46], dtype="float32")
+    for _ in range(2):
+        np.testing.assert_array_equal(g(0.0), [np.inf, -np.inf, 0])
+        g.compile()
 
 
 def test_threads_agree(monkeypatch: pytest.MonkeyPatch) -> None:

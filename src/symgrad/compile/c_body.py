@@ -205,6 +205,6 @@ def _constant(value: Any, dtype: str, suffix: str) -> Text:
     number = float(number)
     if number != number:
         return "NAN", ATOM
-    if number in (float("inf"), float("-inf")):
+    if abs(number) > (3.4028235677973366e38 if suffix else 1.7976931348623157e308):  # rounds to infinity
         return ("INFINITY", ATOM) if number > 0 else ("-INFINITY", SIGNED)
     return f"{number!r}{suffix}", ATOM if number >= 0 and not repr(number).startswith("-") else SIGNED

@@ -142,4 +142,7 @@ def constant(value: Any, dtype: str) -> Any:
     """A constant of the graph as a NumPy scalar."""
     if isinstance(value, str):
         value = NAMED[value]
-    return np.dtype(dtype).type(value if isinstance(value, bool) else float(value) if dtype != "int64" else int(value))
+    with np.errstate(over="ignore"):  # beyond float32 is infinite
+        return np.dtype(dtype).type(
+            value if isinstance(value, bool) else float(value) if dtype != "int64" else int(value)
+        )

@@ -8,6 +8,7 @@ The text needs LLVM 19 or later (`splat` constants).
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
@@ -270,12 +271,20 @@ def real_bits(x: float, format: Format) -> int:
     return struct.unpack(integer, struct.pack(real, x))[0]
 
 
+def _single(x: float) -> float:
+    """x rounded to single precision."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", x))[0]
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
 def literal(x: Number, type: str) -> str:
     """A constant as LLVM wants it: reals as the bits of the double that equals them."""
     if type in _BY_REAL:
         value = float(x)
         if type == "float":
-            value = struct.unpack("<f", struct.pack("<f", value))[0]
+            value = _single(value)
         return f"0x{real_bits(value, F64):016X}"
     value = int(x)
     if type == "i1":
