@@ -156,3 +156,22 @@ def test_bad_arguments_are_named():
         f(1j * VALUES[A], VALUES[x])
     with pytest.raises(sg.ArgumentError, match="missing: x"):
         f(VALUES[A])
+
+
+def test_long_products_take_no_long_search():
+    a = sp.MatrixSymbol("a", 2, 2)
+    others = [sp.MatrixSymbol(f"m{k}", 2, 2) for k in range(3)]
+    expression = sp.MatMul(*[others[k % 3] for k in range(200)], a)
+    f = sg.function([a, *others], expression)
+    values = [np.eye(2) * 0.9 + 0.01 * k for k in range(4)]
+    want = np.linalg.matrix_power(values[1] @ values[2] @ values[3], 66) @ values[1] @ values[2] @ values[0]
+    np.testing.assert_allclose(f(*values), want, rtol=1e-10)
+
+
+def test_what_has_no_arrays_says_so(tmp_path):
+    f = sg.function([A, x], x.T * A * x)
+    with pytest.raises(sg.UnsupportedError, match="C back end has no 'einsum'"):
+        f.c(tmp_path / "f.c")
+    f.compile()
+    assert "no arrays yet" in f.explain()
+    assert f.picture(tmp_path / "f.svg").exists()

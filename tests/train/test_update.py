@@ -82,3 +82,18 @@ def test_start_values_are_checked():
         step.init(w=0.0)
     with pytest.raises(sg.ArgumentError, match="unknown: c"):
         step.init(w=0.0, b=0.0, c=1.0)
+
+
+@pytest.mark.parametrize("optimizer", [sg.sgd(0.4), sg.momentum(0.1), sg.adam(0.2)], ids=lambda o: o.name)
+def test_matrices_are_trained(optimizer):
+    X, y, w = (sp.MatrixSymbol(*a) for a in (("X", 50, 3), ("y", 50, 1), ("w", 3, 1)))
+    step = sg.train_step(sg.function([w], (X * w - y).T * (X * w - y) / 50), optimizer)
+    assert r"\frac{1}{25} X^{T} \left(X w - y\right)" in step.gradient.latex()
+    data = np.random.default_rng(0).normal(size=(50, 3))
+    labels = data @ [[1.0], [-2.0], [0.5]]
+    state = step.init(w=np.zeros((3, 1)))
+    for _ in range(300):
+        last = step(state, X=data, y=labels)
+    assert isinstance(last, float)
+    assert last < 1e-4
+    np.testing.assert_allclose(state["w"].ravel(), [1.0, -2.0, 0.5], atol=0.02)

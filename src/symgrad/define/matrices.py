@@ -24,6 +24,8 @@ from symgrad.ops.einsum import contract, matmul, transpose
 OWN_WALK.update(
     (MatrixElement, sp.Identity, sp.ZeroMatrix, sp.OneMatrix, ElementwiseApplyFunction, sp.MatPow, sp.HadamardPower)
 )
+LONGEST = 40
+"""Factors of a product whose best order is searched: the search grows as their cube."""
 EXPLICIT = (sp.ImmutableDenseMatrix, sp.ImmutableSparseMatrix)
 OWN_WALK.update(EXPLICIT)
 
@@ -221,7 +223,10 @@ def lifted(g: Graph, root: int, scalar: int, array: int) -> int:
 
 
 def chain(g: Graph, matrices: Sequence[int]) -> int:
-    """The product of matrices in the cheapest order (dynamic programming over the splits)."""
+    """The product of matrices in the cheapest order (dynamic programming over the splits), in parts if it is long."""
+    if len(matrices) > LONGEST:
+        parts = [chain(g, matrices[k : k + LONGEST]) for k in range(0, len(matrices), LONGEST)]
+        return chain(g, parts)
     n = len(matrices)
     sizes = [g.types[m].shape for m in matrices]
     cost = {(k, k): 0 for k in range(n)}

@@ -34,7 +34,7 @@ def quotient(g: Graph, a: int, b: int) -> int | None:
 
 
 def total(g: Graph, a: int, b: int, sign: int) -> int | None:
-    """a + b or a - b: like terms merged, zeros left out. None: no change."""
+    """a + b or a - b: like terms merged, zeros left out, a common number taken out. None: no change."""
     same = _of_numbers(g, "add" if sign > 0 else "subtract", a, b)
     if same is not None:
         return same
@@ -49,6 +49,9 @@ def total(g: Graph, a: int, b: int, sign: int) -> int | None:
     (c, x), (d, y) = multiple(g, a), multiple(g, b)
     if x == y and c + sign * d != 0:
         return times(g, g.const(c + sign * d, g.types[a].dtype), x)
+    if c == d and c != 1:
+        inner = g.build(REGISTER["add" if sign > 0 else "subtract"], (x, y))
+        return times(g, g.const(c, g.types[a].dtype), inner)
     return g.add(REGISTER["add"], (a, b)) if sign > 0 else None
 
 
