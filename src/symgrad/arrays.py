@@ -29,9 +29,12 @@ class Derived(NamedTuple):
     notes: list[str]
 
 
-def of_arrays(f: Function, chosen: Sequence[int]) -> bool:
-    """Whether f's derivative by these inputs is one of arrays."""
-    return tensors.of_arrays(f.graph, f.outputs, [f.inputs[k] for k in chosen])
+def of_arrays(f: Function, chosen: Sequence[int], mode: str = "auto") -> bool:
+    """Whether f's derivative by these inputs is one of arrays. ArgumentError where those have no such `mode`."""
+    found = tensors.of_arrays(f.graph, f.outputs, [f.inputs[k] for k in chosen])
+    if found and mode not in ("auto", "reverse"):
+        raise ArgumentError(f"mode={mode!r}: derivatives of arrays are accumulated in reverse; leave mode out")
+    return found
 
 
 def is_scalar(f: Function) -> bool:

@@ -116,7 +116,7 @@ def grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
         (6.0, 8.0)
     """
     chosen, single = _of_scalar(f, wrt, "grad")
-    if arrays.of_arrays(f, chosen):
+    if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.gradient(f, chosen, single), name=f"grad {f.name}")
     g, outputs, tree, _, notes = _gradient(f, wrt, mode)
     return _derived(f, g, outputs, tree, notes, name=f"grad {f.name}")
@@ -125,7 +125,7 @@ def grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
 def value_and_grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
     """(value, gradient), which share their common sub-expressions."""
     chosen, single = _of_scalar(f, wrt, "value_and_grad")
-    if arrays.of_arrays(f, chosen):
+    if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.gradient(f, chosen, single, values=True), name=f"value_and_grad {f.name}")
     g, outputs, tree, value, notes = _gradient(f, wrt, mode, values=True)
     shifted = 1 if isinstance(tree, int) else tuple(k + 1 for k in tree)
@@ -160,7 +160,7 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
     By arrays (a MatrixSymbol), one Jacobian per variable: the axes of the output, then those of the variable.
     """
     chosen, single = variables(f, wrt)
-    if arrays.of_arrays(f, chosen):
+    if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.jacobian(f, chosen, single, sparse), name=f"jacobian {f.name}")
     if isinstance(f.tree, Csr):
         f = _dense(f, f.tree)
@@ -238,7 +238,7 @@ def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "aut
     `sparse=True` as for `jacobian`. By arrays, one block per pair of variables, of the axes of both.
     """
     chosen, single = _of_scalar(f, wrt, "hessian")
-    if arrays.of_arrays(f, chosen):
+    if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.hessian(f, chosen, single, sparse), name=f"hessian {f.name}")
     first = grad(f, chosen, mode)
     columns = [first.inputs[k] for k in chosen]

@@ -315,9 +315,27 @@ def test_what_arrays_do_not_have_is_refused():
     f = sg.function([A, x], A * x)
     with pytest.raises(sg.ArgumentError, match="sparse"):
         sg.jacobian(f, sparse=True)
+    with pytest.raises(sg.ArgumentError, match="accumulated in reverse"):
+        sg.jacobian(f, mode="forward")
     with pytest.raises(sg.ArgumentError, match="scalar function"):
         sg.grad(f)
     with pytest.raises(sg.ArgumentError, match="scalar variable"):
         sg.derivative(f, wrt=A)
     with pytest.raises(sg.ArgumentError, match=r"A must have shape \(3, 3\)"):
         f(np.ones((2, 2)), AT["x"])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_formula_takes_batches(name):
+    """Of its first variable, the others the same at every point."""
+    formula, _ = CASES[name]
+    used = [n for n, s in VARIABLES.items() if formula.has(s)]
+    f = sg.function([VARIABLES[n] for n in used], formula)
+    first, *others = (np.asarray(AT[n]) for n in used)
+    batch = np.stack([first * (1 + k / 10) for k in range(3)])
+    for g in (f, sg.jacobian(f), sg.jacobian(sg.jacobian(f, wrt=used[0]), wrt=used[-1])):
+        got = g(batch, *others)
+        for k in range(3):
+            one = g(batch[k], *others)
+            for a, c in zip(got, one, strict=True) if isinstance(one, tuple) else [(got, one)]:
+                np.testing.assert_allclose(a[k], c, rtol=1e-11, atol=1e-12)
