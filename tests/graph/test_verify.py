@@ -137,3 +137,33 @@ def test_the_kind_of_every_attribute_is_known():
     assert {name for op in REGISTER.values() for name in op.attrs} <= set(_KINDS)
     assert not any(_KINDS[name](object()) for name in _KINDS)
     assert CONST.attrs == ("value", "dtype")
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "attrs", "message"),
+    [
+        ("element", [(3,)], ((3,),), "outside shape"),
+        ("element", [(3,)], ((-1,),), "attribute index"),
+        ("element", [(3,)], ((0, 0),), "does not fit"),
+        ("basis", [], (3, 3, "float64"), "axis 3 of 3"),
+        ("delta", [], (-1, "float64"), "no shape"),
+        ("einsum", [(3,), (4,)], ("i,i->",), "3 and 4 long"),
+        ("einsum", [(3,)], ("i",), "letters"),
+        ("einsum", [(3,)], ("...->...",), "letters"),
+        ("einsum", [(3,)], ("i->j",), "in no operand"),
+        ("broadcast", [(3,)], ((2, 4),), "not the end"),
+        ("reshape", [(3,)], ((2, 2),), "not the elements"),
+        ("inv", [(3, 4)], (), "square"),
+        ("solve", [(3, 3), (4,)], (), "right side"),
+        ("stack", [(3,)], ((1,),), "fill"),
+    ],
+)
+def test_arrays_that_do_not_fit(name, shapes, attrs, message):
+    g = Graph()
+    args = tuple(g.input(f"x{k}", Type("float64", s)) for k, s in enumerate(shapes))
+    g.ops.append(REGISTER[name])
+    g.args.append(args)
+    g.attrs.append(attrs)
+    g.types.append(Type("float64", (-1, -1)) if name == "delta" else Type("float64"))
+    with pytest.raises(sg.FormulaError, match=message):
+        verify(g, list(args), [len(args)])

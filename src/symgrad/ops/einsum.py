@@ -12,6 +12,7 @@ Calculus", AAAI 2020):
 from __future__ import annotations
 
 import math
+import re
 
 from symgrad.graph import Graph, Node, Op, Type, promote, register
 from symgrad.ops.contraction import Part, contract, factors
@@ -22,6 +23,8 @@ from symgrad.ops.symmetry import symmetric
 
 def _type(types: list[Type], text: str) -> Type:
     parts, out = parse(text)
+    if not re.fullmatch(r"[a-zA-Z,]*->[a-zA-Z]*", text):
+        raise TypeError(f"einsum {text!r:.40}: subscripts are letters, as in 'ij,jk->ik'")
     sizes: dict[int, int | None] = {}
     if len(parts) != len(types) or len(set(out)) != len(out):
         raise TypeError(f"einsum {text!r} of {len(types)} tensors")
@@ -73,6 +76,12 @@ def _work(types: list[Type], text: str) -> float:
     return (len(parts) - 1) * every + every - math.prod(sizes[x] for x in out)
 
 
+def _basis_type(types: list[Type], n: int, k: int, dtype: str) -> Type:
+    if not 0 <= k < n:
+        raise TypeError(f"basis: axis {k} of {n}")
+    return Type(dtype, (n,))
+
+
 einsum = multilinear(
     "einsum",
     None,
@@ -100,7 +109,7 @@ basis = register(
         "leaf",
         0,
         attrs=("n", "k", "dtype"),
-        typing=lambda types, n, k, dtype: Type(dtype, (n,)),
+        typing=_basis_type,
         cost=0.0,
         doc="the unit vector along axis k of n",
     )
