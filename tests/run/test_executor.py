@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -271,6 +272,26 @@ def test_exit_while_compiling() -> None:
     assert not done.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_fork_while_compiling() -> None:
+    program = (
+        "import os, signal, threading, warnings, sympy as sp, symgrad as sg\n"
+        "warnings.simplefilter('ignore')  # of forking beside threads: that is what is tested\n"
+        "x, y = sp.symbols('x y')\n"
+        "f = sg.grad(sg.function([x, y], sum(sp.sin(k * x * y) ** k for k in range(1, 60))))\n"
+        "want = f(1.0, 2.0)\n"
+        "with f.executor._lock:  # as a thread that compiles holds it\n"
+        "    f.executor._asked = True\n"
+        "    pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    signal.alarm(60)\n"
+        "    while 'native' not in f.explain(): f(1.0, 2.0)\n"
+        "    os._exit(abs(f.compile()(1.0, 2.0)[0] - want[0]) > 1e-9 * abs(want[0]))\n"
+        "raise SystemExit(os.waitpid(pid, 0)[1])\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
 def test_without_llvm() -> None:
     program = (
         "import sys; sys.modules['llvmlite'] = None\n"
@@ -288,7 +309,5 @@ def test_no_machine_code_on_request() -> None:
         "assert f(0.0) == 1.0 and 'NumPy' in f.explain(), f.explain()\n"
         "assert 'llvmlite' not in sys.modules\n"
     )
-    import os
-
     env = {**os.environ, "SYMGRAD_BACKEND": "numpy"}
     subprocess.run([sys.executable, "-c", program], check=True, env=env, timeout=120)

@@ -23,13 +23,16 @@ from symgrad.compile.numpy import Reference
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Graph
 from symgrad.graph.tree import Tree
-from symgrad.run import tiers
+from symgrad.run import fork, tiers
 from symgrad.run.arguments import as_array, bind
 from symgrad.run.results import bare, finisher, nester
 
 _WAIT = 50_000  # points of a batch that take the reference longer than compiling takes
 _SETUP, _PER_OPERATION = 0.01, 2e-5  # seconds of calls that compiling is worth, as it takes about that itself
 _LONG = 300  # operations from which on a quick step comes before the good one
+
+
+_alive: weakref.WeakSet[Executor] = weakref.WeakSet()
 
 
 class Executor:
@@ -61,6 +64,7 @@ class Executor:
         self._asked = False  # for machine code
         self._ready = ready
         self._lock = threading.Lock()
+        _alive.add(self)
 
     @cached_property
     def reference(self) -> Reference:
@@ -179,10 +183,10 @@ class Executor:
 
     def _build(self, quick: bool) -> None:
         """Make machine code; what the back end has not is remembered."""
-        from symgrad.compile.llvm.kernel import prepare
-
         try:
-            from symgrad.run.native import Native
+            with fork.importing:
+                from symgrad.compile.llvm.kernel import prepare
+                from symgrad.run.native import Native
 
             program = prepare(self.graph, self.inputs, self.outputs)
             self.native = Native(program, self._tree, quick)
@@ -205,6 +209,17 @@ class Executor:
                 self._build(quick=True)
             if not self.refusal:
                 self._build(quick=False)
+
+
+def _after_fork() -> None:
+    """The child has neither the thread that held a lock nor the one that was asked for machine code."""
+    for executor in list(_alive):
+        executor._lock = threading.Lock()
+        executor._asked = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _improve(executor: weakref.ref[Executor]) -> None:

@@ -10,7 +10,7 @@ has not got raises UnsupportedError there; LLVM alone would abort the process.
 
 `target.has_fma` and `target.vector_width` say what IR to write. No option of LLVM that holds for the whole
 process is touched. All of it may be called from any thread. A process forked while LLVM works in another
-thread waits for that (at most `_PATIENCE` seconds), so that the child finds LLVM free.
+thread waits for that (see `run.fork`), so that the child finds LLVM free.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from __future__ import annotations
 import atexit
 import os
 import struct
-import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,11 +29,10 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from symgrad.errors import ArgumentError, UnsupportedError
-from symgrad.run import externals
+from symgrad.run import externals, fork
 
 version: str = llvmlite.__version__
 
-_PATIENCE = 30.0
 _MAGIC = b"SGO1"
 # what each x86 feature needs: taking one away takes all that need it (LLVM does the same)
 _NEEDS = {
@@ -142,7 +140,6 @@ def _host(without: str) -> Target:
     return Target(triple, cpu, text, host=True)
 
 
-_lock = threading.RLock()
 _closing = False
 _ready: set[str] = set()
 _unwanted: deque[Any] = deque()  # engines of dropped code; LLVM frees them when it is next at work
@@ -151,9 +148,12 @@ _unwanted: deque[Any] = deque()  # engines of dropped code; LLVM frees them when
 @contextmanager
 def _llvm(every_target: bool = False) -> Any:
     """LLVM, ready and for this thread alone."""
-    with _lock:
-        if _closing:
-            raise UnsupportedError("no code is compiled while the interpreter shuts down")
+    with fork.llvm:
+        if _closing or fork.caught:
+            raise UnsupportedError(
+                "no code is compiled "
+                + ("while the interpreter shuts down" if _closing else "in a process forked while LLVM was at work")
+            )
         if "native" not in _ready:
             llvm.initialize_native_target()
             llvm.initialize_native_asmprinter()
@@ -179,18 +179,20 @@ def _module(ir: str, target: Target, opt: int, passes: str | None) -> Any:
     """The checked, optimised module of `ir` and its target machine."""
     if passes not in (None, "O1", "O2", "O3"):
         raise ValueError(f"passes are None, 'O1', 'O2' or 'O3', not {passes!r}")
-    with _llvm(every_target=not target.host):
-        machine = _machine(target, opt)
-        module = llvm.parse_assembly(ir, llvm.create_context())
+    with _llvm(every_target=not target.host), ExitStack() as freed:  # here, not where another thread may fork
+        machine = freed.enter_context(_machine(target, opt))
+        context = freed.enter_context(llvm.create_context())
+        module = freed.enter_context(llvm.parse_assembly(ir, context))
         module.triple = machine.triple
         module.data_layout = str(machine.target_data)
         module.verify()
         if passes is not None:
-            tuning = llvm.create_pipeline_tuning_options(int(passes[1]))
+            tuning = freed.enter_context(llvm.create_pipeline_tuning_options(int(passes[1])))
             tuning.loop_vectorization = tuning.loop_interleaving = tuning.loop_unrolling = True
             tuning.slp_vectorization = False  # takes seconds on long straight lines
-            builder = llvm.create_pass_builder(machine, tuning)
-            builder.getModulePassManager().run(module, builder)
+            builder = freed.enter_context(llvm.create_pass_builder(machine, tuning))
+            with builder.getModulePassManager() as passes_in_order:
+                passes_in_order.run(module, builder)
         yield module, machine
 
 
@@ -256,14 +258,12 @@ def load(objects: Sequence[bytes], keepalive: Any = None, symbols: Mapping[str, 
     """
     parts = [unpack(data) for data in objects]
     defined = [name for _, defines, _ in parts for name in defines]
-    found = {}
-    for name in {name for needs, _, _ in parts for name in needs}.difference(defined):
-        address = (symbols or {}).get(name) or externals.address(name)
-        if not address:
-            raise UnsupportedError(f"compiled code calls {name!r}, which is not found on this machine")
-        found[name] = address
+    needed = {name for needs, _, _ in parts for name in needs}.difference(defined)
     with _llvm():
-        for name, address in found.items():
+        for name in needed:
+            address = (symbols or {}).get(name) or externals.address(name)  # may import SciPy: no fork meanwhile
+            if not address:
+                raise UnsupportedError(f"compiled code calls {name!r}, which is not found on this machine")
             llvm.add_symbol(name, address)
         machine = _machine(host(), 1)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), machine)
@@ -272,32 +272,6 @@ def load(objects: Sequence[bytes], keepalive: Any = None, symbols: Mapping[str, 
         engine.finalize_object()
         addresses = {name: engine.get_function_address(name) for name in defined}
     return Code(engine, addresses, sum(len(data) for _, _, data in parts), keepalive)
-
-
-def _before_fork() -> None:
-    global _held
-    _held = _lock.acquire(timeout=_PATIENCE)
-
-
-def _after_fork_in_parent() -> None:
-    if _held:
-        _lock.release()
-
-
-def _after_fork_in_child() -> None:
-    global _lock, _closing
-    _lock = threading.RLock()
-    if not _held:
-        _closing = True  # LLVM was caught at work by a thread that the child has not got
-
-
-_held = False
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
 
 
 @atexit.register

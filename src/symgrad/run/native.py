@@ -6,7 +6,6 @@ import ctypes
 import math
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -184,8 +183,10 @@ def threads() -> int:
 
 
 @cache
-def _pool(process: int) -> ThreadPoolExecutor:
+def _pool(process: int) -> Any:
     """The threads of this process (a forked child has its own)."""
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(max(threads(), 1), "symgrad batch")
 
 
