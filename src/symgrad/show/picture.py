@@ -230,7 +230,7 @@ def label(graph: Graph, i: int) -> str:
             return "loop"
         return "Σ" if gathered[0] == "add" else "Π"
     if op.name == "einsum":
-        return EINSUMS.get(attrs[0], attrs[0].replace("->", " → "))
+        return EINSUMS.get(attrs[0]) or str(attrs[0]).replace("->", " → ")
     if op.name == "element":
         return _axes(attrs[0])
     if op.name == "cast":
