@@ -198,6 +198,46 @@ def test_threads_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(*results)
 
 
+def test_memory_outlives_an_interrupted_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What threads still work on is not freed when the call that started them is over."""
+    g = sg.function([x, y], sp.exp(sp.sin(x) * y)).compile()
+    monkeypatch.setattr(native, "_THREAD_WORK", 1000)
+    monkeypatch.setenv("SYMGRAD_NUM_THREADS", "2")
+    later: list[Any] = []
+
+    class Pool:
+        def submit(self, part: Any, *args: Any) -> Any:
+            later.append((part, args))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(native, "_pool", lambda process: Pool())
+    points = np.random.default_rng(0).normal(size=(2, 20_000)).T
+    gone = weakref.ref(points)
+    with pytest.raises(KeyboardInterrupt):
+        g.map(points)
+    del points
+    gc.collect()
+    ((part, args),) = later
+    assert part(*args) == 0
+    assert gone() is not None
+    later.clear()
+    del part
+    gc.collect()
+    assert gone() is None
+
+
+def test_batches_while_the_interpreter_shuts_down() -> None:
+    program = (
+        "import atexit, numpy as np, sympy as sp, symgrad as sg\n"
+        "x = sp.Symbol('x'); f = sg.function([x], sp.exp(x)).compile()\n"
+        "p = np.linspace(0, 1, 2_000_000)[:, None]\n"
+        "atexit.register(lambda: print(np.allclose(f.map(p), np.exp(p[:, 0]))))\n"
+    )
+    env = {**os.environ, "SYMGRAD_NUM_THREADS": "3"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=False)
+    assert done.stdout == "True\n", done.stderr
+
+
 def test_compiles_in_the_background_when_calls_have_cost_as_much() -> None:
     f = fresh()
     same(f(3.0, 4.0))

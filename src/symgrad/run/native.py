@@ -6,6 +6,7 @@ import ctypes
 import math
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ class Native:
         only output, shape `shape` + its own.
         """
         points = math.prod(shape)
-        keep, starts, steps, lengths = [], [], [], []  # `keep`: copies live until the call is over
+        keep, starts, steps, lengths = [], [], [], []
         for a, type in zip(arrays, self._types, strict=True):
             rank = len(type.shape)
             if a.ndim == rank:
@@ -94,7 +95,7 @@ class Native:
             keep.append(a)
             starts.append(_address(a))
             lengths += a.shape[a.ndim - rank :] if rank else ()
-        return self._start(np.array(starts, np.uintp), np.array(steps), np.array(lengths, np.int64), shape, out)
+        return self._start(np.array(starts, np.uintp), np.array(steps), np.array(lengths, np.int64), shape, out, keep)
 
     def rows(self, points: Any, out: Any = None) -> list[Any] | None:
         """The outputs for every row of `points`, an aligned array of this program's dtype, one column per input."""
@@ -102,19 +103,23 @@ class Native:
             points = points.copy()
         count = len(self._types)
         starts = (_address(points) + np.arange(count) * points.strides[1]).astype(np.uintp)
-        return self._start(starts, np.full(count, points.strides[0]), np.zeros(0, np.int64), points.shape[:1], out)
+        steps = np.full(count, points.strides[0])
+        return self._start(starts, steps, np.zeros(0, np.int64), points.shape[:1], out, points)
 
     def takes_rows(self, points: Any) -> bool:
         """Whether `rows` does: all inputs are scalars of this program's dtype, and so are the points."""
         dtype = self.program.dtype
         return points.dtype == dtype and points.flags.aligned and all(t == (dtype, ()) for t in self._types)
 
-    def _start(self, starts: Any, steps: Any, lengths: Any, shape: tuple[int, ...], out: Any) -> list[Any] | None:
+    def _start(
+        self, starts: Any, steps: Any, lengths: Any, shape: tuple[int, ...], out: Any, keep: Any
+    ) -> list[Any] | None:
+        """`keep`: the memory of the arguments."""
         points = math.prod(shape)
         places, strides, results = self._results(shape, points, out)
         steps = steps.astype(np.int64)
-        tables = (starts, steps, lengths, places, strides)  # they live until the call is over
-        return None if self._run(points, *map(_address, tables)) else results
+        tables = (starts, steps, lengths, places, strides)
+        return None if self._run(points, tables, (keep, results)) else results
 
     def _results(self, shape: tuple[int, ...], points: int, out: Any) -> tuple[Any, Any, list[Any]]:
         """Address and step of every cell, and the arrays they are in.
@@ -151,10 +156,12 @@ class Native:
             results,
         )
 
-    def _run(self, points: int, *addresses: int) -> int:
+    def _run(self, points: int, tables: Sequence[Any], keep: Any) -> int:
         size = self.kernel.work + 64
+        addresses = [_address(t) for t in tables]
 
-        def part(first: int, last: int) -> int:
+        # each holds the memory it works on: this call may be over before (after Ctrl-C)
+        def part(first: int, last: int, keep: Any = (tables, keep)) -> int:
             work = _aligned(size, np.dtype(np.uint8))
             return self._batch(*addresses, _address(work), first, last)
 
@@ -163,8 +170,11 @@ class Native:
             return part(0, points)
         share = -(-points // (count * _POINTS)) * _POINTS
         ranges = [(k, min(k + share, points)) for k in range(0, points, share)]
-        jobs = [_pool(os.getpid()).submit(part, *r) for r in ranges[1:]]
-        return part(*ranges[0]) | max(j.result() for j in jobs)
+        jobs: list[Any] = []
+        with suppress(RuntimeError):  # no threads while the interpreter shuts down
+            jobs.extend(_pool(os.getpid()).submit(part, *r) for r in ranges[1:])  # those that started stay listed
+        here = [part(*r) for r in (ranges[0], *ranges[1 + len(jobs) :])]
+        return max([*here, *[j.result() for j in jobs]])
 
 
 def _aligned(count: int, dtype: Any) -> Any:
