@@ -175,6 +175,24 @@ def test_constants_beyond_float32(tmp_path):
     np.testing.assert_array_equal(run([0.0], 3), np.array([np.inf, -np.inf, 3.4e38], np.float32))
 
 
+@needs_compiler
+def test_names_can_not_leave_their_comment(tmp_path):
+    odd = sp.Symbol("*/ int evil; /*")
+    f = sg.function([odd, y], odd * y + sp.Symbol("a\nb"), name="*/ more")
+    run, header = build(tmp_path, f)
+    assert run([2.0, 3.0, 1.0], 1)[0] == 7.0
+    assert header.count("*/") == 1
+    program = tmp_path / "program.c"
+    program.write_text('#include "model.h"\nint main(void) { return 0; }\n')
+    subprocess.run([CC, "-std=c99", "-Wall", "-Wextra", "-Werror", "-c", program, "-o", tmp_path / "p.o"], check=True)
+
+
+@pytest.mark.parametrize("name", ["int", "exp", "sinf", "main", "real", "sg_max", "1st"])
+def test_refuses_names_that_c_has(tmp_path, name):
+    with pytest.raises(sg.ArgumentError, match="can't name a C function"):
+        sg.function([x], sp.Max(x, 1)).c(tmp_path / name)
+
+
 def test_refuses_what_libm_has_not(tmp_path):
     f = sg.function([x], sp.besselj(0, x))
     with pytest.raises(sg.UnsupportedError, match="C back end"):

@@ -11,9 +11,19 @@ from pathlib import Path
 
 from symgrad.compile.c_body import ATOM, Array, Body, has
 from symgrad.compile.lower import lower
+from symgrad.dialects.c import CALLS, PRELUDE
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Graph
 from symgrad.graph.tree import Csr, Tree
+
+_KEYWORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline int long
+    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+    main real
+"""
+_LIBM = {text.partition("(")[0].replace("@", suffix) for text in CALLS.values() for suffix in ("", "f")}
+_TAKEN = {*_KEYWORDS.split(), *_LIBM, *PRELUDE, "fmod", "fmodf"}
+"""Names that a function of ours can't have."""
 
 
 def write_c(
@@ -27,12 +37,12 @@ def write_c(
     """Write `path`.c and `path`.h; the function is named after the file. Returns both paths."""
     stem = Path(path).with_suffix("") if Path(path).suffix in (".c", ".h") else Path(path)
     name = re.sub(r"\W", "_", stem.name)
-    if not name or name[0].isdigit():
+    if not name or name[0].isdigit() or name in _TAKEN:
         raise ArgumentError(f"{stem.name!r} can't name a C function; choose another file name")
     source, header = c_source(name, graph, inputs, outputs, tree, title)
     files = stem.with_name(stem.name + ".c"), stem.with_name(stem.name + ".h")
-    files[0].write_text(source)
-    files[1].write_text(header)
+    files[0].write_text(source, "utf-8")
+    files[1].write_text(header, "utf-8")
     return files
 
 
@@ -68,7 +78,7 @@ def c_source(
         f"{signature};\n"
         f"#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
     )
-    source = f"/* {title}. See the header for the order of arguments. */\n#include <math.h>\n\n"
+    source = f"/* {_harmless(title)}. See the header for the order of arguments. */\n#include <math.h>\n\n"
     if body.prelude:
         source += f"typedef {real} real;\n" + "\n".join(body.prelude) + "\n\n"
     used = "\n".join(body.lines)
@@ -146,7 +156,12 @@ def _documentation(
         lines.append(f"  {where} = {what}")
         at += step
     lines += ["", "No allocation, no global state; in and out must not overlap."]
-    return "/*\n" + "\n".join(" * " + line if line else " *" for line in lines) + "\n */"
+    return "/*\n" + "\n".join(" * " + _harmless(line) if line else " *" for line in lines) + "\n */"
+
+
+def _harmless(text: str) -> str:
+    """Text of a comment that neither ends it nor begins a line: names of symbols may be anything."""
+    return " ".join(text.replace("*/", "* /").replace("/*", "/ *").splitlines())
 
 
 def _pattern(name: str, tree: Tree) -> str:
