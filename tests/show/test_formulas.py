@@ -142,6 +142,20 @@ def test_source_names_what_python_reserves() -> None:
     assert ran(f)(*range(1, 8)) == f(*range(1, 8))
 
 
+def test_source_means_its_own_names() -> None:
+    i = sp.Symbol("i", integer=True)
+    for name in ("c", "i", "sum", "range", "math", "reduce", "int"):
+        s, t = sp.symbols(f"{name} t")
+        loops = sp.Product(1 + s * i * sp.Product(t + s * i, (i, 1, 2)), (i, 1, 3)) + sp.Sum(s * i, (i, 1, t))
+        f = sg.grad(sg.function([s, t], loops))
+        assert ran(f)(0.5, 2.0) == pytest.approx(f(0.5, 2.0), rel=1e-12)
+
+
+def test_a_name_can_not_leave_the_docstring() -> None:
+    for name in ('"""', 'a"', "a\\", "\0", "a\nb"):
+        assert ran(sg.function([sp.Symbol("x")], sp.Symbol("x"), name=name))(2.0) == 2.0
+
+
 def test_a_function_of_zero_in_sympy() -> None:
     """Zero is false in Python, and still an argument."""
     x = sp.Symbol("x")

@@ -40,7 +40,7 @@ class Slow:
 def builtin(code: Any, slow: Callable[[Sequence[Any], dict[str, Any]], Any], name: str) -> Any:
     """`@call` of `code` as a built-in function; `slow(args, named)` gets the arguments it does not take."""
     owner = Slow(slow, code)
-    owner.definition = _MethodDef(name.encode(), code.address("call"), _FASTCALL | _KEYWORDS, None)
+    owner.definition = _MethodDef(name.encode(errors="replace"), code.address("call"), _FASTCALL | _KEYWORDS, None)
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype = ctypes.py_object
     new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]

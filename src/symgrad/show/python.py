@@ -19,6 +19,14 @@ from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text
 from symgrad.show.natural import rewritten
 from symgrad.show.wrap import wrapped
 
+_USED = frozenset(["np", "special", "sparse", "math", "reduce", "sum", "range", "int"])
+"""What the source itself may mean by a name."""
+
+
+def _harmless(text: str) -> str:
+    """Text for a docstring that can't end it: a function may be called anything."""
+    return text.encode("unicode_escape").decode().replace('"', '\\"') if re.search(r'["\\\0]', text) else text
+
 
 def identifier(name: str) -> str:
     """A valid Python name for an input: `q1(t)` becomes `q1`, its derivative `dq1_dt`, `lambda` `lambda_`."""
@@ -30,7 +38,7 @@ def identifier(name: str) -> str:
     plain = re.sub(r"\W+", "_", name).strip("_") or "x"
     if plain[0].isdigit():
         plain = "_" + plain
-    return plain + "_" if keyword.iskeyword(plain) or plain in ("np", "special") else plain
+    return plain + "_" if keyword.iskeyword(plain) or plain in _USED else plain
 
 
 class Python:
@@ -120,12 +128,15 @@ class Python:
                 return Text(f"sum({term.text} for {index} in {passes})", ATOM)
             self.modules["math"] = True
             return Text(f"math.prod({term.text} for {index} in {passes})", ATOM)
+        carry = "c"
+        while any(re.search(rf"\b{carry}\b", a.text) for a in args):
+            carry += "_"
         for k in range(m):
-            given[body.inputs[1 + k]] = Text(f"c[{k}]", ATOM)
+            given[body.inputs[1 + k]] = Text(f"{carry}[{k}]", ATOM)
         new = ", ".join(t.text for t in inline(body.graph, body.outputs, self, given))
         start = ", ".join(a.text for a in args[2 : 2 + m])
         self.modules["reduce"] = True
-        return Text(f"reduce(lambda c, {index}: ({new},), {passes}, ({start},))[{take}]", ATOM)
+        return Text(f"reduce(lambda {carry}, {index}: ({new},), {passes}, ({start},))[{take}]", ATOM)
 
     def product(self, number: int | Fraction, above: list[Factor], below: list[Factor], place: Place) -> Text:
         top = [self._power(f, place) for f in above]
@@ -226,5 +237,5 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
     if lines:
         lines += ["", ""]
     lines.append(f"def {identifier(name)}({', '.join(names[n] for n in given)}):")
-    lines.append(f'    """{doc}"""')
+    lines.append(f'    """{_harmless(doc)}"""')
     return "\n".join([*lines, *(part for line in body for part in wrapped(line))]) + "\n"
