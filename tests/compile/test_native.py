@@ -164,3 +164,15 @@ def test_what_it_has_not_stays_with_numpy() -> None:
     f.executor.refusal = "no reason"
     assert f.compile()(0.0) == 1.0
     assert "no reason" in f.explain()
+
+
+@pytest.mark.parametrize("name", ["xlogy", "xlog1py"])
+def test_zero_times_the_logarithm_of_nan(name: str) -> None:
+    g = Graph()
+    inputs = [g.input(n, Type("float64")) for n in "xy"]
+    f = Function(g, inputs, [g.add(REGISTER[name], tuple(inputs))])
+    points = np.array([[0.0, np.nan], [-0.0, np.nan], [0.0, 0.0], [0.0, -1.0], [0.0, np.inf], [2.0, 3.0]])
+    want = f.map(points)
+    assert np.isnan(want[:2]).all()
+    np.testing.assert_allclose(f.compile().map(points), want, rtol=1e-15)
+    np.testing.assert_allclose([f(*map(float, p)) for p in points], want, rtol=1e-15)

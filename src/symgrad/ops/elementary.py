@@ -116,7 +116,7 @@ xlogy = elementwise(
     lambda x, y, z: x / y,
     domain=([0, REAL], POSITIVE),
     means=lambda x, y: x * log(y),
-    fallback=lambda x, y: mask(not_equal(x, 0), x * log(y)),
+    fallback=lambda x, y: mask(logical_or(not_equal(x, 0), not_equal(y, y)), x * log(y)),  # NaN stays NaN
     doc="x log(y), 0 where x = 0",
 )
 xlog1py = elementwise(
@@ -125,7 +125,7 @@ xlog1py = elementwise(
     lambda x, y, z: x / (1 + y),
     domain=([0, REAL], (-0.99, 10.0)),
     means=lambda x, y: x * log(1 + y),
-    fallback=lambda x, y: mask(not_equal(x, 0), x * log1p(y)),
+    fallback=lambda x, y: mask(logical_or(not_equal(x, 0), not_equal(y, y)), x * log1p(y)),
     doc="x log(1 + y), 0 where x = 0",
 )
 
