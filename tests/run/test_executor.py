@@ -162,6 +162,17 @@ def test_map_in_place_and_truth_values() -> None:
     assert around.sum() == around[40:80].sum()
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_results_share_no_memory(compiled: bool) -> None:
+    f = sg.function([x, y], (x, x * y, x * y, x))
+    if compiled:
+        f.compile()
+    a = np.arange(3.0)
+    results = f(a, a)
+    for k, r in enumerate(results):
+        assert not any(np.shares_memory(r, other) for other in (a, *results[:k]))
+
+
 def test_map_refuses() -> None:
     f = fresh()
     with pytest.raises(sg.ArgumentError, match=r"shape \(n, 2\).*x, y.*got shape \(3, 3\)"):

@@ -155,10 +155,14 @@ class Executor:
     def _full(self, leaves: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
         """Every output with the batch in front; a single number as Python's."""
         results = []
+        given: set[int] = set()
         for value, type in zip(leaves, self.out_types, strict=True):
             full = shape + value.shape[value.ndim - len(type.shape) :]
             if value.shape != full:  # the same at every point
                 value = np.broadcast_to(value, full).copy()
+            elif id(value) in given:
+                value = value.copy()  # one node's values twice
+            given.add(id(value))
             results.append(value if value.ndim else value[()].item())
         return results
 
