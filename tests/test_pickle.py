@@ -69,7 +69,11 @@ def test_hostile_data_is_refused() -> None:
     def with_node(node: Any) -> Any:
         return (*nodes[:k], node, *nodes[k + 1 :])
 
+    nested: Any = ("tuple",)
+    for _ in range(100_000):
+        nested = ("tuple", nested)
     bad = [
+        (with_node(("stack", (0, 1), (nested,))), ins, outs),
         (with_node(("system", (0,), ())), ins, outs),
         (with_node(("sin", (k,), ())), ins, outs),
         (with_node(("sin", (-1,), ())), ins, outs),

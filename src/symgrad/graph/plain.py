@@ -112,6 +112,8 @@ def _unflat(value: Any, deep: int) -> Any:
         if value is None or type(value) in (bool, int, float, str):
             return value
         raise FormulaError(f"not a graph: an attribute of {type(value).__name__}")
+    if deep > _DEEPEST:
+        raise FormulaError(f"not a graph: an attribute is nested more than {_DEEPEST} deep")
     tag, *rest = value
     if tag == "fraction":
         n, d = rest
