@@ -35,10 +35,10 @@ def everything(dtype: str) -> tuple[Function, list[np.ndarray]]:
         sample = points(op, rows, seed=n)
         for k in range(len(op.domain)):
             column = np.array([row[k] for row in sample])
-            boolean = column.dtype == bool
-            args.append(g.input(f"x{n}_{k}", Type("bool" if boolean else dtype)))
-            inputs.append(args[-1])
-            columns.append(column if boolean else column.astype(dtype))
+            i = g.input(f"x{n}_{k}", Type(dtype))
+            args.append(g.add(REGISTER["greater"], (i, g.const(0, dtype))) if column.dtype == bool else i)
+            inputs.append(i)
+            columns.append(column.astype(dtype))
         if op.name == "cast":
             attrs = {"dtype": dtype}
         outputs.append(g.add(op, tuple(args), tuple(attrs[a] for a in op.attrs)))
@@ -103,6 +103,29 @@ def test_other_processor() -> None:
     assert data[:4] == b"\x7fELF"
     assert int.from_bytes(data[18:20], "little") == 183  # EM_AARCH64
     assert {"one", "batch"} <= set(defines)
+
+
+def test_constant_cells() -> None:
+    """Most cells of a dense Jacobian are constants: no code is made for each, and batches get them too."""
+    n = 60
+    q = sp.symbols(f"q:{n}")
+    rows = [sp.sin(q[k]) + 3 * q[(k + 1) % n] for k in range(n)]
+    J = sg.jacobian(sg.function(q, rows)).compile()
+    assert len(J.executor.native.kernel.constants) == n * n - n
+    p = np.random.default_rng(0).normal(size=(11, n))
+    want = J.executor.reference(list(p.T))[0]
+    np.testing.assert_allclose(J(*p[2].tolist()), want[2], rtol=1e-14)
+    np.testing.assert_allclose(J.map(p), want, rtol=1e-14)
+    out = np.full((11, n, n), np.nan)
+    np.testing.assert_allclose(J.map(p, out=out), want, rtol=1e-14)
+    f = sg.function([x], [x, 0, -sp.Float(0.0), sp.pi, x, 2]).compile()
+    for result in (f(5.0), f.map(np.array([[5.0]]))[0]):
+        np.testing.assert_array_equal(result, [5, 0, 0, np.pi, 5, 2])
+    c = sg.function([x], sp.Integer(7)).compile()
+    assert c(1.0) == 7
+    assert c.map(np.ones((3, 1))).tolist() == [7, 7, 7]
+    out = np.zeros(3)
+    assert c.map(np.ones((3, 1)), out=out).tolist() == [7, 7, 7]
 
 
 def test_long_functions_are_cut_in_parts() -> None:

@@ -17,6 +17,7 @@ import symgrad.compile.llvm
 import symgrad.dialects.llvm
 from symgrad.compile.llvm.entry import entry
 from symgrad.compile.llvm.kernel import Kernel, Program, kernel
+from symgrad.compile.numpy import constant
 from symgrad.graph.digest import digest
 from symgrad.run import cache as disk
 from symgrad.run import llvmlite as llvm
@@ -57,6 +58,7 @@ class Native:
             disk.write(found, code)
         self.code = llvm.load([code])
         self._nests = nests
+        self._constants, self._computed = self._cells()
         if not quick:
             pointer, integer = ctypes.c_void_p, ctypes.c_int64
             kind = ctypes.CFUNCTYPE(ctypes.c_int, *[pointer] * 6, integer, integer)
@@ -127,7 +129,7 @@ class Native:
         Cells stand apart in memory, their points side by side: the results are views with the batch in front.
         """
         places, strides, results = [], [], []
-        for type in self._out_types:
+        for type, (fixed, values) in zip(self._out_types, self._constants, strict=True):
             own = tuple(n for n in type.shape if n is not None)
             cells, dtype = math.prod(own), np.dtype(type.dtype)
             if out is None:
@@ -137,12 +139,16 @@ class Native:
                     row += -row % whole
                     if row * dtype.itemsize % 512 == 0:
                         row += whole  # columns a power of two apart would share a few cache lines
-                memory = _aligned(cells * row, dtype).reshape((cells, row))[:, :points].reshape((*own, *shape))
+                memory = _aligned(cells * row, dtype).reshape((cells, row))[:, :points]
+                memory[fixed] = values[:, None]
+                memory = memory.reshape((*own, *shape))
                 result = memory.transpose(*range(len(own), memory.ndim), *range(len(own)))
                 places.append(_address(memory) + np.arange(cells) * (row * dtype.itemsize))
                 strides.append(np.full(cells, dtype.itemsize))
             else:
                 result = out
+                if len(fixed):
+                    out[(..., *(np.unravel_index(fixed, own) if own else ()))] = values
                 inner = np.zeros(own, np.int64)
                 for axis, n in enumerate(own):
                     step = out.strides[len(shape) + axis]
@@ -150,11 +156,26 @@ class Native:
                 places.append(_address(out) + inner.ravel())
                 strides.append(np.full(cells, out.strides[0]))
             results.append(result)
+        if not results:
+            return np.zeros(0, np.uintp), np.zeros(0, np.int64), results
+        computed = self._computed
         return (
-            np.concatenate(places).astype(np.uintp) if places else np.zeros(0, np.uintp),
-            np.concatenate(strides).astype(np.int64) if strides else np.zeros(0, np.int64),
+            np.concatenate(places)[computed].astype(np.uintp),
+            np.concatenate(strides)[computed].astype(np.int64),
             results,
         )
+
+    def _cells(self) -> tuple[list[tuple[Any, Any]], Any]:
+        """Per output, its constant cells and their values; and which of all cells are computed."""
+        graph, known = self.program.graph, self.kernel.constants
+        fixed, start = [], 0
+        for type in self._out_types:
+            count = math.prod(n for n in type.shape if n is not None)
+            own = [k for k in range(start, start + count) if k in known]
+            values = np.array([constant(*graph.attrs[known[k]]) for k in own], type.dtype)
+            fixed.append((np.array(own, np.int64) - start, values))
+            start += count
+        return fixed, np.array([k for k in range(start) if k not in known], np.int64)
 
     def _run(self, points: int, tables: Sequence[Any], keep: Any) -> int:
         size = self.kernel.work + 64

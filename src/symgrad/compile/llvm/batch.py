@@ -26,7 +26,7 @@ def by_point(layout: Any) -> Driver:
     pointers = stage_out + layout.size
     calls = "\n".join(
         f" call void @one.{p}(ptr %stagein, ptr %arrays, ptr %lengths, ptr %stageout, ptr %work)"
-        for p in range(len(layout.parts))
+        for p in range(layout.steps)
     )
     text = f"""
 {_table("scalar.input", scalars)}
@@ -99,7 +99,7 @@ def by_vector(layout: Any, width: int) -> Driver:
     table_in = stage_out + row * cells
     table_out = table_in + 8 * inputs
     calls = "\n".join(
-        f" call void @vector.{p}(ptr %tin, ptr %tout, ptr %work, i64 %shift)" for p in range(len(layout.parts))
+        f" call void @vector.{p}(ptr %tin, ptr %tout, ptr %work, i64 %shift)" for p in range(layout.steps)
     )
     text = f"""
 {_table("cell.size", [size for _, size in layout.cells])}

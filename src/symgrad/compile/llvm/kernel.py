@@ -10,14 +10,17 @@ vector of points at once where the function has scalars only, else one after the
         1 where an index was outside its array, else 0.
     i32 @batch(ptr in, ptr in_steps, ptr lengths, ptr out, ptr out_steps, ptr work, i64 first, i64 last)
         the points first, ..., last - 1. in: a pointer per input; out: a pointer per cell, a scalar of the
-        outputs. Steps from point to point in bytes, 0 for the same value at all.
+        outputs that is no constant (those the caller writes). Steps from point to point in bytes, 0 for the
+        same value at all.
         work: `Kernel.work` bytes, aligned to 64, for this call alone.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from symgrad.compile.llvm.batch import by_point, by_vector
 from symgrad.compile.llvm.body import FOLD, GATHER, STACK, Array, Value, Values, refuse_arrays
@@ -35,6 +38,10 @@ ON_STACK = 65536  # bytes of workspace that a call for one point takes from the 
 # a batch's results never overlap its arguments: loads and stores need not wait for one another
 _INPUT, _OUTPUT = "!alias.scope !3, !noalias !4", "!alias.scope !4, !noalias !3"
 _SCOPES = "!0 = distinct !{!0}\n!1 = distinct !{!1, !0}\n!2 = distinct !{!2, !0}\n!3 = !{!1}\n!4 = !{!2}"
+
+
+Delivery = tuple[int, int, int]
+"""A node, its cell, its place in `out`."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class Kernel:
     work: int
     offsets: tuple[int, ...]  # of each output in `out`, bytes
     size: int  # of `out`, bytes
+    constants: dict[int, int]  # cells that `batch` leaves to its caller, counted over all outputs -> constant node
 
 
 def prepare(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Program:
@@ -110,18 +118,34 @@ class Layout:
             self.lengths_at[i] = count
             count += len(g.types[i].shape)
         self.cells_of: dict[int, list[tuple[int, int]]] = {}  # node -> its cells and their places in `out`
-        self.cells: list[tuple[int, int]] = []  # place in `out` and size of every cell
+        self.cells: list[tuple[int, int]] = []  # place in `out` and size of every cell that is computed
+        self.constants: dict[int, int] = {}  # cells, counted over all outputs, that are constant nodes
+        self.zeros = 0  # cells that are the constant 0, which `one` clears all at once
         self.offsets: list[int] = []
-        at = 0
+        fixed: list[Delivery] = []
+        copies: list[Delivery] = []
+        at = flat = 0
         for node in program.outputs:
             self.offsets.append(at)
             for c in g.args[node] if g.ops[node] is STACK else (node,):
                 size = SIZES[g.types[c].dtype]
-                self.cells_of.setdefault(c, []).append((len(self.cells), at))
-                self.cells.append((at, size))
+                if g.ops[c] is CONST:
+                    self.constants[flat] = c
+                    if _is_zero(g.attrs[c][0]):
+                        self.zeros += 1
+                    else:
+                        fixed.append((c, -1, at))
+                else:
+                    if g.ops[c] is INPUT:
+                        copies.append((c, len(self.cells), at))
+                    else:
+                        self.cells_of.setdefault(c, []).append((len(self.cells), at))
+                    self.cells.append((at, size))
                 at += size
+                flat += 1
             at += -at % 8
         self.size = at
+        self.copies, self.fixed = _few(copies), _few(fixed)
         live = g.reach(set(self.cells_of))
         order = [i for i, n in enumerate(live) if n and g.ops[i] not in (CONST, INPUT, STACK)]
         self.parts: list[list[int]] = [[]]
@@ -133,6 +157,11 @@ class Layout:
             self.parts[-1].append(i)
             room -= 1 + STORE * len(self.cells_of.get(i, ()))
         self._assign(g)
+
+    @property
+    def steps(self) -> int:
+        """Parts that a point takes; those of the constants come after them, in `one` alone."""
+        return len(self.parts) + len(self.copies)
 
     def _assign(self, g: Graph) -> None:
         """Slots for values that a later part reads; free again after the last one that does."""
@@ -158,6 +187,15 @@ class Layout:
                         self.slot[i] = self.slots
                         self.slots += 1
             free += [self.slot[i] for i in ending[p]]
+
+
+def _few(deliveries: Sequence[Delivery]) -> list[Sequence[Delivery]]:
+    return [deliveries[k : k + CHUNK // STORE] for k in range(0, len(deliveries), CHUNK // STORE)]
+
+
+def _is_zero(value: Any) -> bool:
+    """Whether its bits are all 0, in every dtype."""
+    return not isinstance(value, str) and value == 0 and math.copysign(1.0, value) > 0
 
 
 def _scalars_read(g: Graph, i: int) -> list[int]:
@@ -187,15 +225,16 @@ def kernel(program: Program, width: int, fused: bool, with_batch: bool = True) -
         driver = by_vector(layout, width) if width > 1 else by_point(layout)
         texts.append(driver.text)
         work = driver.work
-    return Kernel("\n".join(texts) + "\n", width, work, tuple(layout.offsets), layout.size)
+    return Kernel("\n".join(texts) + "\n", width, work, tuple(layout.offsets), layout.size, layout.constants)
 
 
 def _parts(layout: Layout, module: Module, width: int, prefix: str) -> list[str]:
     """`void @<prefix>.<p>(in, arrays, lengths, out, slots)` for every part; for vectors see `by_vector`."""
-    return [_part(layout, module, width, prefix, p) for p in range(len(layout.parts))]
+    more = [*layout.copies, *(layout.fixed if width == 1 else [])]
+    return [_part(layout, module, width, prefix, p, more) for p in range(len(layout.parts) + len(more))]
 
 
-def _part(layout: Layout, module: Module, width: int, prefix: str, p: int) -> str:
+def _part(layout: Layout, module: Module, width: int, prefix: str, p: int, more: Sequence[Sequence[Delivery]]) -> str:
     g = layout.program.graph
     w = Writer(module, width)
 
@@ -223,28 +262,27 @@ def _part(layout: Layout, module: Module, width: int, prefix: str, p: int) -> st
 
     values = Values(w, g, "%slots", outside)
 
-    def deliver(i: int) -> None:
-        for cell, offset in layout.cells_of.get(i, ()):
-            value, dtype = values.scalar(i), g.types[i].dtype
-            t = w.type(dtype)
-            if dtype == "bool":
-                t = "i8" if width == 1 else f"<{width} x i8>"
-                value = w.emit(f"zext {w.spelled['i1']} {value} to {t}")
-            at = f"{column('%out', cell)}" if width > 1 else place("%out", offset)
-            about = f", {_OUTPUT}" if width > 1 else ""
-            w.lines.append(f" store {t} {value}, ptr {at}, align {SIZES[dtype]}{about}")
+    def deliver(i: int, cell: int, offset: int) -> None:
+        value, dtype = values.scalar(i), g.types[i].dtype
+        t = w.type(dtype)
+        if dtype == "bool":
+            t = "i8" if width == 1 else f"<{width} x i8>"
+            value = w.emit(f"zext {w.spelled['i1']} {value} to {t}")
+        at = f"{column('%out', cell)}" if width > 1 else place("%out", offset)
+        about = f", {_OUTPUT}" if width > 1 else ""
+        w.lines.append(f" store {t} {value}, ptr {at}, align {SIZES[dtype]}{about}")
 
-    values.expect(layout.parts[p])
-    for i in layout.parts[p]:
+    own = layout.parts[p] if p < len(layout.parts) else []
+    values.expect(own)
+    for i in own:
         values.compute(i)
         if i in layout.slot:
             at = place("%slots", 64 + 8 * width * layout.slot[i])
             w.lines.append(f" store {w.type(g.types[i].dtype)} {values.scalar(i)}, ptr {at}, align 8")
-        deliver(i)
-    if p == len(layout.parts) - 1:
-        for i in layout.cells_of:
-            if g.ops[i] is CONST or g.ops[i] is INPUT:
-                deliver(i)
+        for cell, offset in layout.cells_of.get(i, ()):
+            deliver(i, cell, offset)
+    for delivery in more[p - len(layout.parts)] if p >= len(layout.parts) else ():
+        deliver(*delivery)
     arguments = (
         "ptr noalias readonly %in, ptr noalias readonly %arrays, ptr noalias readonly %lengths, "
         "ptr noalias %out, ptr noalias %slots"
@@ -272,12 +310,14 @@ def _one(layout: Layout) -> str:
     on_stack = size <= ON_STACK
     calls = "\n".join(
         f" call void @one.{p}(ptr %in, ptr %arrays, ptr %lengths, ptr %out, ptr %slots)"
-        for p in range(len(layout.parts))
+        for p in range(layout.steps + len(layout.fixed))
     )
-    return f"""define i32 @one(ptr %in, ptr %arrays, ptr %lengths, ptr %out) nounwind {{
+    clear = f" call void @llvm.memset.p0.i64(ptr %out, i8 0, i64 {layout.size}, i1 false)\n" if layout.zeros else ""
+    return f"""declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+define i32 @one(ptr %in, ptr %arrays, ptr %lengths, ptr %out) nounwind {{
  %slots = {f"alloca [{size} x i8], align 64" if on_stack else f"call ptr @malloc(i64 {size})"}
  store i64 0, ptr %slots
-{calls}
+{clear}{calls}
  %status = load i32, ptr %slots
 {"" if on_stack else " call void @free(ptr %slots)"}
  ret i32 %status
