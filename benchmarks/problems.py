@@ -161,18 +161,18 @@ def _harmonics(degrees: int) -> Problem:
         if m:
             diagonal *= float(np.sqrt((2 * m + 1) / (2 * m))) * (np.sqrt(2) if m == 1 else 1)
         q[m, m] = sp.Float(diagonal)
-        for l in range(m + 1, degrees):  # noqa: E741
-            a = float(np.sqrt((4 * l * l - 1) / (l * l - m * m)))
-            if l == m + 1:
-                q[l, m] = mul(sp.Float(a * diagonal), z)
+        for n in range(m + 1, degrees):
+            a = float(np.sqrt((4 * n * n - 1) / (n * n - m * m)))
+            if n == m + 1:
+                q[n, m] = mul(sp.Float(a * diagonal), z)
                 continue
-            b = a * float(np.sqrt(((l - 1) ** 2 - m * m) / (4 * (l - 1) ** 2 - 1)))
-            q[l, m] = add(mul(sp.Float(a), z, q[l - 1, m]), mul(sp.Float(-b), q[l - 2, m]))
+            b = a * float(np.sqrt(((n - 1) ** 2 - m * m) / (4 * (n - 1) ** 2 - 1)))
+            q[n, m] = add(mul(sp.Float(a), z, q[n - 1, m]), mul(sp.Float(-b), q[n - 2, m]))
     outputs = []
-    for l in range(degrees):  # noqa: E741
-        outputs += [mul(q[l, m], sines[m]) for m in range(l, 0, -1)]
-        outputs.append(q[l, 0])
-        outputs += [mul(q[l, m], cosines[m]) for m in range(1, l + 1)]
+    for n in range(degrees):
+        outputs += [mul(q[n, m], sines[m]) for m in range(n, 0, -1)]
+        outputs.append(q[n, 0])
+        outputs += [mul(q[n, m], cosines[m]) for m in range(1, n + 1)]
     return Problem(f"harmonics-{degrees}", symbols, outputs)
 
 

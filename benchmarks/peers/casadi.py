@@ -76,13 +76,11 @@ class CasADi(Peer):
         if p.size:
             buffer.set_arg(1, memoryview(p))
         buffer.set_res(0, memoryview(out))
-        held = (x, p, buffer)  # the buffer keeps no reference to them
 
-        def call() -> np.ndarray:
+        def call(held: Any = (x, p, buffer)) -> np.ndarray:  # the buffer itself keeps no reference to them
             trigger()
             return out
 
-        call.held = held  # type: ignore[attr-defined]
         return call
 
     def count_ops(self) -> int:

@@ -16,7 +16,10 @@ class DtypeError(SymgradError, TypeError):
 
 
 class UnsupportedError(SymgradError, NotImplementedError):
-    """Something that has no meaning here: the sub-expression or operation is named."""
+    """Something that has no meaning here: the sub-expression or operation is named.
+
+    A NotImplementedError too, which is what SymPy raises for what it can't do, so that callers catch both at once.
+    """
 
 
 class FormulaError(SymgradError, ValueError):

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
+import problems
 import pytest
+import srepr
+import store
 import sympy as sp
 from scipy.special import sph_harm_y
-
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-
-import problems  # noqa: E402
-import srepr  # noqa: E402
-import store  # noqa: E402
 
 
 def values(problem: problems.Problem, point: np.ndarray) -> np.ndarray:

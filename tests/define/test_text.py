@@ -72,14 +72,17 @@ def test_arithmetic_means_what_it_means_in_python(text: str) -> None:
 @settings(max_examples=150, deadline=None)
 def test_random_formulas_agree_with_python(data: st.DataObject) -> None:
     leaf = st.sampled_from(["x", "y", "2", "0.5", "3e0", "7"])
-    grow = lambda inner: st.one_of(  # noqa: E731
-        st.tuples(inner, st.sampled_from(["+", "-", "*", " - ", "*-"]), inner).map("".join),
-        inner.map(lambda t: f"({t})"),
-        inner.map(lambda t: f"-{t}"),
-        inner.map(lambda t: f"sin({t})"),
-        leaf.map(lambda t: f"{t}**2"),
-        st.tuples(inner, inner, inner).map(lambda t: f"where({t[0]} < {t[1]}, {t[2]}, 1)"),
-    )
+
+    def grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        return st.one_of(
+            st.tuples(inner, st.sampled_from(["+", "-", "*", " - ", "*-"]), inner).map("".join),
+            inner.map(lambda t: f"({t})"),
+            inner.map(lambda t: f"-{t}"),
+            inner.map(lambda t: f"sin({t})"),
+            leaf.map(lambda t: f"{t}**2"),
+            st.tuples(inner, inner, inner).map(lambda t: f"where({t[0]} < {t[1]}, {t[2]}, 1)"),
+        )
+
     text = data.draw(st.recursive(leaf, grow, max_leaves=12))
     names = {"sin": math.sin, "where": lambda p, a, b: a if p else b, "x": 0.7, "y": -1.3}
     expected = eval(text, names)  # our own text
@@ -342,4 +345,4 @@ def test_a_variable_is_listed_once() -> None:
     with pytest.raises(ArgumentError, match="twice"):
         from_text("x", ["x", "x"])
     with pytest.raises(ArgumentError, match="is text"):
-        from_text(b"x")  # type: ignore[arg-type]
+        from_text(b"x")

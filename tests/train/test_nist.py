@@ -1,17 +1,12 @@
 """NIST's certified regressions: nine digits in every parameter and standard deviation, from both starts."""
 
-import sys
-from pathlib import Path
 
+import nist
 import numpy as np
 import pytest
 import sympy as sp
 
 import symgrad as sg
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-
-import nist
 
 PATHS = sorted(nist.FOLDER.glob("*.dat"))
 

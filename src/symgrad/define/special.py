@@ -163,7 +163,7 @@ def _contains(imp: Import, e: Any, args: list[int]) -> int:
     x, where = e.args
     try:
         condition = where.as_relational(x)
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
+    except (AttributeError, NotImplementedError, TypeError, ValueError):  # SymPy's, by the kind of set
         raise UnsupportedError(f"{brief(e)}: the set can't be written as inequalities") from None
     return imp.inner([condition])[0]
 

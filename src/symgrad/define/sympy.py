@@ -12,7 +12,7 @@ from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
 from symgrad.dialects.sympy import FOLDED, NAMED, READ, REFUSED, SAME
 from symgrad.errors import UnsupportedError
-from symgrad.graph import REGISTER, Graph, Node
+from symgrad.graph import REGISTER, Graph, Node, Op
 
 Reader = Callable[["Import", Any, list[int]], int]
 READERS: dict[type, Reader] = {}
@@ -90,16 +90,13 @@ def find_reader(e: Any, cls: type, stack: list[Any]) -> Reader:
     if kin in READERS:
         how = READERS[kin]
     elif kin in SAME:
-        op = REGISTER[SAME[kin]]
-        how = lambda imp, e, args: imp.graph.build(op, tuple(args))  # noqa: E731
+        how = _by_operation(REGISTER[SAME[kin]])
     elif kin in FOLDED:
-        name = FOLDED[kin]
-        how = lambda imp, e, args: fold(imp.graph, name, args)  # noqa: E731
+        how = _by_fold(FOLDED[kin])
     elif kin in READ:
-        formula = READ[kin]
-        how = lambda imp, e, args: formula(*(Node(imp.graph, a) for a in args)).id  # noqa: E731
+        how = _by_formula(READ[kin])
     elif e in NAMED:
-        how = lambda imp, e, args: imp.graph.const(NAMED[e], imp.dtype)  # noqa: E731
+        how = _by_name
     if how is None:
         hint = REFUSED[kin] if kin is not None else "rewrite it with supported functions before calling sg.function"
         place = e if e.args else next((p for p in reversed(stack[:-1]) if e in p.args), e)
@@ -108,6 +105,22 @@ def find_reader(e: Any, cls: type, stack: list[Any]) -> Reader:
         )
     _HOW[cls] = how
     return how
+
+
+def _by_operation(op: Op) -> Reader:
+    return lambda imp, e, args: imp.graph.build(op, tuple(args))
+
+
+def _by_fold(name: str) -> Reader:
+    return lambda imp, e, args: fold(imp.graph, name, args)
+
+
+def _by_formula(formula: Callable[..., Node]) -> Reader:
+    return lambda imp, e, args: formula(*(Node(imp.graph, a) for a in args)).id
+
+
+def _by_name(imp: Import, e: Any, args: list[int]) -> int:
+    return imp.graph.const(NAMED[e], imp.dtype)
 
 
 _VARIABLES: set[type] = {sp.Derivative, sp.Indexed, sp.MatrixSymbol}

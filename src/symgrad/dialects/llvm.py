@@ -66,12 +66,51 @@ LOOPS: dict[str, Loop] = {
     "lambertw": Loop("lambertw", "Dld->D", after=(1e-8,)),
 }
 
-_SCIPY = """
-    beta betaln betainc binom ellipe ellipeinc ellipk ellipkinc elliprd elliprf elliprj erfcinv erfi erfinv
-    exp1 expi gamma gammainc gammaincc gammaln hyp0f1 hyp1f1 hyp2f1 iv jv kv log_ndtr loggamma lpmv ndtr poch
-    spence yv eval_chebyt eval_chebyu eval_gegenbauer eval_genlaguerre eval_jacobi eval_laguerre eval_legendre
-    expn eval_hermite eval_hermitenorm
-""".split()  # noqa: SIM905
+_SCIPY = (
+    "beta",
+    "betaln",
+    "betainc",
+    "binom",
+    "ellipe",
+    "ellipeinc",
+    "ellipk",
+    "ellipkinc",
+    "elliprd",
+    "elliprf",
+    "elliprj",
+    "erfcinv",
+    "erfi",
+    "erfinv",
+    "exp1",
+    "expi",
+    "gamma",
+    "gammainc",
+    "gammaincc",
+    "gammaln",
+    "hyp0f1",
+    "hyp1f1",
+    "hyp2f1",
+    "iv",
+    "jv",
+    "kv",
+    "log_ndtr",
+    "loggamma",
+    "lpmv",
+    "ndtr",
+    "poch",
+    "spence",
+    "yv",
+    "eval_chebyt",
+    "eval_chebyu",
+    "eval_gegenbauer",
+    "eval_genlaguerre",
+    "eval_jacobi",
+    "eval_laguerre",
+    "eval_legendre",
+    "expn",
+    "eval_hermite",
+    "eval_hermitenorm",
+)
 SCIPY: dict[str, str] = {name: name for name in _SCIPY} | {"digamma": "psi"}
 """Operation -> function of `scipy.special.cython_special`."""
 INTEGER_FIRST = frozenset({"eval_hermite", "eval_hermitenorm"})

@@ -10,7 +10,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import symgrad.ops  # noqa: F401  importing declares every operation
 from symgrad.graph import REGISTER, Op
 
 ALIASES: dict[str, tuple[str, ...]] = {

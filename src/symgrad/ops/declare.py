@@ -10,6 +10,7 @@ every branch of the rule, and large arguments.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from symgrad.errors import UnsupportedError
@@ -24,73 +25,22 @@ UNIT = (-0.99, 0.99)
 FRACTION = (1e-3, 0.999)
 
 
-def elementwise(
-    name: str,
-    *partials: Partial,
-    domain: tuple[Any, ...] = (),
-    facts: str = "",
-    attrs: tuple[str, ...] = (),
-    normal: Normal | None = None,
-    cost: float = 1.0,
-    typing: Callable[..., Type] | None = None,
-    means: Callable[..., Any] | None = None,
-    fallback: Callable[..., Any] | None = None,
-    doc: str = "",
-) -> Op:
+def elementwise(name: str, *partials: Partial, **more: Any) -> Op:
     """An operation on each element by itself; one partial derivative per argument."""
-    known = frozenset(facts.split())
-    op = Op(
-        name,
-        "elementwise",
-        len(partials),
-        attrs,
-        typing,
-        partials,
-        known,
-        domain or (REAL,) * len(partials),
-        means,
-        fallback,
-        normal,
-        cost,
-        doc,
-    )
-    if normal is None:
-        op.normal = _from_facts(op, known)
-    return register(op)
+    return _element_by_element(name, "elementwise", len(partials), rule=partials, **more)
 
 
-def constant(
-    name: str,
-    arity: int,
-    typing: Callable[..., Type],
-    domain: tuple[Any, ...] = (),
-    facts: str = "",
-    normal: Normal | None = None,
-    attrs: tuple[str, ...] = (),
-    cost: float = 1.0,
-    means: Callable[..., Any] | None = None,
-    fallback: Callable[..., Any] | None = None,
-    doc: str = "",
-) -> Op:
+def constant(name: str, arity: int, typing: Callable[..., Type], domain: tuple[Any, ...] = (), **more: Any) -> Op:
     """An operation whose derivative is zero wherever it exists."""
-    known = frozenset(facts.split())
-    op = Op(
-        name,
-        "constant",
-        arity,
-        attrs,
-        typing,
-        None,
-        known,
-        domain or (REAL,) * arity,
-        means,
-        fallback,
-        normal,
-        cost,
-        doc,
-    )
-    if normal is None:
-        op.normal = _from_facts(op, known)
+    return _element_by_element(name, "constant", arity, typing=typing, domain=domain, **more)
+
+
+def _element_by_element(name: str, kind: str, arity: int, **more: Any) -> Op:
+    """`more`: fields of `Op`; the domain is all numbers, and the normal form what the facts imply, unless given."""
+    op = Op(name, kind, arity, **_defaults(more))
+    op.domain = op.domain or (REAL,) * arity
+    if op.normal is None:
+        op.normal = _from_facts(op, op.facts)
     return register(op)
 
 
@@ -109,16 +59,18 @@ def tangent(name: str, arity: int | None, typing: Callable[..., Type], rule: Any
     return register(Op(name, "tangent", arity, typing=typing, rule=rule, **_defaults(more)))
 
 
-def unknown(op: str, by: str) -> Callable[..., Any]:
-    """The partial derivative that has no closed form: differentiating by that argument is refused."""
+@dataclass(frozen=True)
+class Unknown:
+    """A partial derivative that has no closed form: differentiating `op` by that argument is refused."""
 
-    def refuse(*nodes: Any, **attrs: Any) -> Any:
+    op: str
+    by: str
+
+    def __call__(self, *nodes: Any, **attrs: Any) -> Any:
         raise UnsupportedError(
-            f"the derivative of {op} by {by} has no closed form; hold {by} constant (leave it out of wrt=)"
+            f"the derivative of {self.op} by {self.by} has no closed form; "
+            f"hold {self.by} constant (leave it out of wrt=)"
         )
-
-    refuse.refuses = True  # type: ignore[attr-defined]
-    return refuse
 
 
 def _defaults(more: dict[str, Any]) -> dict[str, Any]:

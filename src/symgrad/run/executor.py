@@ -232,7 +232,7 @@ def _improve(executor: weakref.ref[Executor]) -> None:
         return
     try:
         own.improve()
-    except Exception as e:  # the reference goes on; `Function.explain` tells
+    except Exception as e:  # whatever it is, nobody waits for it here: the reference goes on, `explain` tells
         own.refusal = f"compiling failed: {type(e).__name__}: {e}"
 
 

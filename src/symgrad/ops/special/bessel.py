@@ -7,7 +7,7 @@ from typing import Any
 from symgrad.graph import Node
 from symgrad.ops.arith import number, where
 from symgrad.ops.compare import equal
-from symgrad.ops.declare import REAL, elementwise, unknown
+from symgrad.ops.declare import REAL, Unknown, elementwise
 from symgrad.ops.elementary import cos, scalar, sin
 
 ORDER = [0, 1, (-2.9, 8.0)]
@@ -21,28 +21,28 @@ def _is_zero(v: Node) -> bool:
 # DLMF 10.6.1, 10.6.3, 10.29.2, 10.29.3
 jv = elementwise(
     "jv",
-    unknown("besselj(v, x)", "v"),
+    Unknown("besselj(v, x)", "v"),
     lambda v, x, y: -jv(scalar(x, 1), x) if _is_zero(v) else (jv(v - 1, x) - jv(v + 1, x)) / 2,
     domain=(ORDER, RANGE),
     doc="the Bessel function of the first kind, of order v",
 )
 yv = elementwise(
     "yv",
-    unknown("bessely(v, x)", "v"),
+    Unknown("bessely(v, x)", "v"),
     lambda v, x, y: -yv(scalar(x, 1), x) if _is_zero(v) else (yv(v - 1, x) - yv(v + 1, x)) / 2,
     domain=(ORDER, RANGE),
     doc="the Bessel function of the second kind, of order v",
 )
 iv = elementwise(
     "iv",
-    unknown("besseli(v, x)", "v"),
+    Unknown("besseli(v, x)", "v"),
     lambda v, x, y: iv(scalar(x, 1), x) if _is_zero(v) else (iv(v - 1, x) + iv(v + 1, x)) / 2,
     domain=(ORDER, RANGE),
     doc="the modified Bessel function of the first kind, of order v",
 )
 kv = elementwise(
     "kv",
-    unknown("besselk(v, x)", "v"),
+    Unknown("besselk(v, x)", "v"),
     lambda v, x, y: -kv(scalar(x, 1), x) if _is_zero(v) else -(kv(v - 1, x) + kv(v + 1, x)) / 2,
     domain=(ORDER, RANGE),
     doc="the modified Bessel function of the second kind, of order v",

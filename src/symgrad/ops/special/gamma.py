@@ -9,7 +9,7 @@ from typing import Any
 from symgrad.graph import Graph, Node
 from symgrad.ops.arith import where
 from symgrad.ops.compare import greater
-from symgrad.ops.declare import FRACTION, elementwise, unknown
+from symgrad.ops.declare import FRACTION, Unknown, elementwise
 from symgrad.ops.elementary import HALF, exp, floor, log, power, scalar, tan, xlog1py, xlogy
 
 SHAPE = (0.05, 20.0)
@@ -103,7 +103,7 @@ def _zeta(s: Node, q: Node) -> Node:
 
 zeta = elementwise(
     "zeta",
-    unknown("zeta(s, q)", "s"),
+    Unknown("zeta(s, q)", "s"),
     lambda s, q, y: -s * zeta(s + 1, q),
     domain=((1.1, 12.0), SHAPE),
     fallback=_zeta,
@@ -111,7 +111,7 @@ zeta = elementwise(
 )
 riemann_zeta = elementwise(
     "riemann_zeta",
-    unknown("zeta(s)", "s"),
+    Unknown("zeta(s)", "s"),
     domain=([(-9.0, 0.9), (1.1, 20.0)],),
     doc="Riemann's zeta function",
 )
@@ -133,8 +133,8 @@ betaln = elementwise(
 )
 betainc = elementwise(
     "betainc",
-    unknown("betainc(a, b, x)", "a"),
-    unknown("betainc(a, b, x)", "b"),
+    Unknown("betainc(a, b, x)", "a"),
+    Unknown("betainc(a, b, x)", "b"),
     lambda a, b, x, y: exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)),
     domain=((0.2, 12.0), (0.2, 12.0), FRACTION),
     doc="the regularised incomplete beta function, from 0 to x",
@@ -148,21 +148,21 @@ def _density(a: Node, x: Node) -> Node:
 
 gammainc = elementwise(
     "gammainc",
-    unknown("gammainc(a, x)", "a"),
+    Unknown("gammainc(a, x)", "a"),
     lambda a, x, y: _density(a, x),
     domain=(SHAPE, SHAPE),
     doc="the regularised lower incomplete gamma function",
 )
 gammaincc = elementwise(
     "gammaincc",
-    unknown("gammaincc(a, x)", "a"),
+    Unknown("gammaincc(a, x)", "a"),
     lambda a, x, y: -_density(a, x),
     domain=(SHAPE, SHAPE),
     doc="the regularised upper incomplete gamma function, 1 - gammainc",
 )
 lowergamma = elementwise(
     "lowergamma",
-    unknown("lowergamma(s, x)", "s"),
+    Unknown("lowergamma(s, x)", "s"),
     lambda s, x, y: power(x, s - 1) * exp(-x),
     domain=(SHAPE, SHAPE),
     cost=3,
@@ -171,7 +171,7 @@ lowergamma = elementwise(
 )
 uppergamma = elementwise(
     "uppergamma",
-    unknown("uppergamma(s, x)", "s"),
+    Unknown("uppergamma(s, x)", "s"),
     lambda s, x, y: -power(x, s - 1) * exp(-x),
     domain=(SHAPE, SHAPE),
     cost=3,

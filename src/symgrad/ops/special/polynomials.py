@@ -11,7 +11,7 @@ from typing import Any
 from symgrad.graph import Graph, Node
 from symgrad.ops.arith import mask, number
 from symgrad.ops.compare import not_equal
-from symgrad.ops.declare import REAL, elementwise, unknown
+from symgrad.ops.declare import REAL, Unknown, elementwise
 from symgrad.ops.elementary import scalar
 
 DEGREE = [1, 2, 5, (0.5, 6.0)]
@@ -30,47 +30,47 @@ def _lower(n: Node, derivative: Any) -> Any:
 
 eval_legendre = elementwise(
     "eval_legendre",
-    unknown("legendre(n, x)", "n"),
+    Unknown("legendre(n, x)", "n"),
     lambda n, x, y: _lower(n, lambda k: eval_gegenbauer(k, scalar(x, Fraction(3, 2)), x)),
     domain=(DEGREE, INSIDE),
 )
 eval_chebyt = elementwise(
     "eval_chebyt",
-    unknown("chebyshevt(n, x)", "n"),
+    Unknown("chebyshevt(n, x)", "n"),
     lambda n, x, y: _lower(n, lambda k: n * eval_chebyu(k, x)),
     domain=(DEGREE, INSIDE),
 )
 eval_chebyu = elementwise(
     "eval_chebyu",
-    unknown("chebyshevu(n, x)", "n"),
+    Unknown("chebyshevu(n, x)", "n"),
     lambda n, x, y: _lower(n, lambda k: 2 * eval_gegenbauer(k, scalar(x, 2), x)),
     domain=(DEGREE, INSIDE),
 )
 eval_gegenbauer = elementwise(
     "eval_gegenbauer",
-    unknown("gegenbauer(n, a, x)", "n"),
-    unknown("gegenbauer(n, a, x)", "a"),
+    Unknown("gegenbauer(n, a, x)", "n"),
+    Unknown("gegenbauer(n, a, x)", "a"),
     lambda n, a, x, y: _lower(n, lambda k: 2 * a * eval_gegenbauer(k, a + 1, x)),
     domain=(DEGREE, PARAMETER, INSIDE),
 )
 eval_jacobi = elementwise(
     "eval_jacobi",
-    unknown("jacobi(n, a, b, x)", "n"),
-    unknown("jacobi(n, a, b, x)", "a"),
-    unknown("jacobi(n, a, b, x)", "b"),
+    Unknown("jacobi(n, a, b, x)", "n"),
+    Unknown("jacobi(n, a, b, x)", "a"),
+    Unknown("jacobi(n, a, b, x)", "b"),
     lambda n, a, b, x, y: _lower(n, lambda k: (n + a + b + 1) / 2 * eval_jacobi(k, a + 1, b + 1, x)),
     domain=(DEGREE, PARAMETER, PARAMETER, INSIDE),
 )
 eval_laguerre = elementwise(
     "eval_laguerre",
-    unknown("laguerre(n, x)", "n"),
+    Unknown("laguerre(n, x)", "n"),
     lambda n, x, y: _lower(n, lambda k: -eval_genlaguerre(k, scalar(x, 1), x)),
     domain=(DEGREE, (0.01, 8.0)),
 )
 eval_genlaguerre = elementwise(
     "eval_genlaguerre",
-    unknown("assoc_laguerre(n, a, x)", "n"),
-    unknown("assoc_laguerre(n, a, x)", "a"),
+    Unknown("assoc_laguerre(n, a, x)", "n"),
+    Unknown("assoc_laguerre(n, a, x)", "a"),
     lambda n, a, x, y: _lower(n, lambda k: -eval_genlaguerre(k, a + 1, x)),
     domain=(DEGREE, PARAMETER, (0.01, 8.0)),
 )
@@ -99,8 +99,8 @@ eval_hermitenorm = elementwise(
 )
 lpmv = elementwise(
     "lpmv",
-    unknown("assoc_legendre(n, m, x)", "m"),
-    unknown("assoc_legendre(n, m, x)", "n"),
+    Unknown("assoc_legendre(n, m, x)", "m"),
+    Unknown("assoc_legendre(n, m, x)", "n"),
     lambda m, v, x, y: (v * x * y - (v + m) * lpmv(m, v - 1, x)) / (x**2 - 1),
     domain=((0, 1, 2), [2, 3, (2.5, 6.0)], (-0.9, 0.9)),
     doc="the associated Legendre function of integer order m and real degree v, for |x| < 1",
