@@ -36,7 +36,12 @@ def constant(name: str, arity: int, typing: Callable[..., Type], domain: tuple[A
 
 
 def _element_by_element(name: str, kind: str, arity: int, **more: Any) -> Op:
-    """`more`: fields of `Op`; the domain is all numbers, and the normal form what the facts imply, unless given."""
+    """`more`: fields of `Op`; the domain is all numbers, and the normal form what the facts imply, unless given.
+
+    `defined` is a definition that is stable as it stands: it is what the operation `means` and its `fallback`.
+    """
+    if "defined" in more:
+        more["means"] = more["fallback"] = more.pop("defined")
     op = Op(name, kind, arity, **_defaults(more))
     op.domain = op.domain or (REAL,) * arity
     if op.normal is None:

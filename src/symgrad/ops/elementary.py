@@ -185,8 +185,7 @@ csch = elementwise(
     facts="odd",
     domain=([NONZERO, (-80.0, -0.1)],),
     cost=2,
-    means=lambda x: 1 / sinh(x),
-    fallback=lambda x: 1 / sinh(x),
+    defined=lambda x: 1 / sinh(x),
 )
 arcsinh = elementwise("arcsinh", lambda x, y: 1 / sqrt(1 + x**2), facts="odd", domain=([REAL, (-1e6, 1e6)],))
 arccosh = elementwise(
@@ -201,8 +200,7 @@ arccot = elementwise(
     facts="odd",
     domain=([NONZERO, (-1e3, -1e-3)],),
     cost=2,
-    means=lambda x: arctan(1 / x),
-    fallback=lambda x: arctan(1 / x),
+    defined=lambda x: arctan(1 / x),
     doc="arctan(1/x): between -pi/2 and pi/2, with a jump at 0",
 )
 arcsec = elementwise(
@@ -210,8 +208,7 @@ arcsec = elementwise(
     lambda x, y: 1 / (abs(x) * sqrt(-one_minus_square(x))),
     domain=([(1.0, 10.0), (-10.0, -1.0)],),
     cost=2,
-    means=lambda x: arccos(1 / x),
-    fallback=lambda x: arccos(1 / x),
+    defined=lambda x: arccos(1 / x),
 )
 arccsc = elementwise(
     "arccsc",
@@ -219,16 +216,14 @@ arccsc = elementwise(
     facts="odd",
     domain=([(1.0, 10.0), (-10.0, -1.0)],),
     cost=2,
-    means=lambda x: arcsin(1 / x),
-    fallback=lambda x: arcsin(1 / x),
+    defined=lambda x: arcsin(1 / x),
 )
 arcsech = elementwise(
     "arcsech",
     lambda x, y: -1 / (x * sqrt(one_minus_square(x))),
     domain=(FRACTION,),
     cost=2,
-    means=lambda x: arccosh(1 / x),
-    fallback=lambda x: arccosh(1 / x),
+    defined=lambda x: arccosh(1 / x),
 )
 arccsch = elementwise(
     "arccsch",
@@ -236,8 +231,7 @@ arccsch = elementwise(
     facts="odd",
     domain=([NONZERO, (-10.0, -1e-3)],),
     cost=2,
-    means=lambda x: arcsinh(1 / x),
-    fallback=lambda x: arcsinh(1 / x),
+    defined=lambda x: arcsinh(1 / x),
 )
 arccoth = elementwise(
     "arccoth",
@@ -245,8 +239,7 @@ arccoth = elementwise(
     facts="odd",
     domain=([(1.01, 10.0), (-1e3, -1.01)],),
     cost=2,
-    means=lambda x: arctanh(1 / x),
-    fallback=lambda x: arctanh(1 / x),
+    defined=lambda x: arctanh(1 / x),
 )
 
 sigmoid = elementwise(

@@ -26,6 +26,28 @@ OFFSETS = {
 """Where fields stand in the objects, bytes."""
 _DENSE = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 
+
+def _convert(type: str, call: str, is_minus_one: str) -> str:
+    """The rest of a reader: a Python integer by CPython's own conversion, which says -1 for an error, too."""
+    return f"""convert:
+ %c = call {type} @{call}(ptr %o)
+ store {type} %c, ptr %to
+ %odd = {is_minus_one}
+ br i1 %odd, label %check, label %yes
+check:
+ %e = call ptr @PyErr_Occurred()
+ %fine = icmp eq ptr %e, null
+ br i1 %fine, label %yes, label %clear
+clear:
+ call void @PyErr_Clear()
+ br label %no
+yes:
+ ret i1 true
+no:
+ ret i1 false
+}}"""
+
+
 _PRELUDE = f"""
 @PyFloat_Type = external global i8
 @PyLong_Type = external global i8
@@ -62,23 +84,7 @@ take:
 other:
  %long = icmp eq ptr %t, @PyLong_Type
  br i1 %long, label %convert, label %no
-convert:
- %c = call double @PyLong_AsDouble(ptr %o)
- store double %c, ptr %to
- %odd = fcmp oeq double %c, -1.0
- br i1 %odd, label %check, label %yes
-check:
- %e = call ptr @PyErr_Occurred()
- %fine = icmp eq ptr %e, null
- br i1 %fine, label %yes, label %clear
-clear:
- call void @PyErr_Clear()
- br label %no
-yes:
- ret i1 true
-no:
- ret i1 false
-}}
+{_convert("double", "PyLong_AsDouble", "fcmp oeq double %c, -1.0")}
 
 define internal i1 @read.float(ptr %o, ptr %to) nounwind {{
  %wide = alloca double
@@ -98,23 +104,7 @@ define internal i1 @read.integer(ptr %o, ptr %to) nounwind {{
  %t = load ptr, ptr %t.at
  %long = icmp eq ptr %t, @PyLong_Type
  br i1 %long, label %convert, label %no
-convert:
- %c = call i64 @PyLong_AsLongLong(ptr %o)
- store i64 %c, ptr %to
- %odd = icmp eq i64 %c, -1
- br i1 %odd, label %check, label %yes
-check:
- %e = call ptr @PyErr_Occurred()
- %fine = icmp eq ptr %e, null
- br i1 %fine, label %yes, label %clear
-clear:
- call void @PyErr_Clear()
- br label %no
-yes:
- ret i1 true
-no:
- ret i1 false
-}}
+{_convert("i64", "PyLong_AsLongLong", "icmp eq i64 %c, -1")}
 
 define internal i1 @is.array(ptr %o, i32 %axes, i32 %number, i32 %number2) nounwind {{
  %t.at = getelementptr i8, ptr %o, i64 {OFFSETS["type"]}

@@ -63,8 +63,7 @@ ndtr = elementwise(
     "ndtr",
     lambda x, y: exp(-HALF * x**2) / sqrt(2 * scalar(x, "pi")),
     domain=((-8.0, 5.0),),
-    means=lambda x: HALF * erfc(-x / sqrt(scalar(x, 2))),
-    fallback=lambda x: HALF * erfc(-x / sqrt(scalar(x, 2))),
+    defined=lambda x: HALF * erfc(-x / sqrt(scalar(x, 2))),
     doc="the normal distribution function",
 )
 log_ndtr = elementwise(
