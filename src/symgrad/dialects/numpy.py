@@ -90,6 +90,7 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "einsum": arrays.einsum,
     "delta": lambda n, dtype: np.eye(n, dtype=dtype),
     "basis": arrays.basis,
+    "literal": lambda data: data.value,
     "broadcast": arrays.broadcast,
     "reshape": arrays.reshape,
     "inv": arrays.inv,

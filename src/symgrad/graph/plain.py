@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from symgrad.errors import FormulaError
 from symgrad.graph.body import Body
 from symgrad.graph.graph import CONST, INPUT, NAMED, Graph
+from symgrad.graph.literal import Literal
 from symgrad.graph.op import REGISTER
-from symgrad.graph.type import Type
-from symgrad.graph.verify import verify
-
-DTYPES = ("bool", "int64", "float32", "float64")
-_DEEPEST = 50  # loops inside loops
+from symgrad.graph.type import DTYPES, Type
+from symgrad.graph.verify import DEEPEST, verify
 
 Nodes = tuple[Graph, tuple[int, ...], tuple[int, ...]]
 
@@ -34,8 +34,8 @@ def to_plain(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> tup
 
 def from_plain(data: Any, deep: int = 0) -> Nodes:
     """The graph, its inputs and outputs. Raises FormulaError for anything that is no graph."""
-    if deep > _DEEPEST:
-        raise FormulaError(f"not a graph: loops are nested more than {_DEEPEST} deep")
+    if deep > DEEPEST:
+        raise FormulaError(f"not a graph: loops are nested more than {DEEPEST} deep")
     try:
         nodes, inputs, outputs = data
         g = Graph()
@@ -100,6 +100,8 @@ def _flat(value: Any) -> Any:
         return ("type", value.dtype, tuple(value.shape))
     if isinstance(value, Body):
         return ("body", to_plain(value.graph, value.inputs, value.outputs))
+    if isinstance(value, Literal):
+        return ("literal", value.value.dtype.name, value.value.shape, value.value.tobytes())
     if isinstance(value, tuple):
         return ("tuple", *(_flat(v) for v in value))
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -112,8 +114,8 @@ def _unflat(value: Any, deep: int) -> Any:
         if value is None or type(value) in (bool, int, float, str):
             return value
         raise FormulaError(f"not a graph: an attribute of {type(value).__name__}")
-    if deep > _DEEPEST:
-        raise FormulaError(f"not a graph: an attribute is nested more than {_DEEPEST} deep")
+    if deep > DEEPEST:
+        raise FormulaError(f"not a graph: an attribute is nested more than {DEEPEST} deep")
     tag, *rest = value
     if tag == "fraction":
         n, d = rest
@@ -125,6 +127,11 @@ def _unflat(value: Any, deep: int) -> Any:
         if dtype not in DTYPES or not all(n is None or (type(n) is int and n >= 0) for n in shape):
             raise FormulaError("not a graph: an unknown type")
         return Type(dtype, tuple(shape))
+    if tag == "literal":
+        dtype, shape, data = rest
+        if dtype not in DTYPES or not isinstance(data, bytes):
+            raise FormulaError("not a graph: an array of numbers without them")
+        return Literal(np.frombuffer(data, dtype).reshape(shape))
     if tag == "body":
         return Body.of(*from_plain(rest[0], deep + 1))
     if tag == "tuple":

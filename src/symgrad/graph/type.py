@@ -7,7 +7,8 @@ from typing import NamedTuple
 from symgrad.errors import ArgumentError
 
 FLOATS = ("float32", "float64")
-_RANK = {"bool": 0, "int64": 1, "float32": 2, "float64": 3}
+DTYPES = ("bool", "int64", "float32", "float64")
+"""From the smallest to the one that holds all others."""
 
 
 class Type(NamedTuple):
@@ -34,4 +35,4 @@ class Type(NamedTuple):
 
 def promote(dtypes: list[str] | tuple[str, ...]) -> str:
     """The smallest dtype that holds all of `dtypes` (NumPy's order: bool < int64 < float32 < float64)."""
-    return max(dtypes, key=_RANK.__getitem__)
+    return max(dtypes, key=DTYPES.index)

@@ -14,10 +14,10 @@ from typing import Any
 from symgrad.errors import FormulaError
 from symgrad.graph.body import Body
 from symgrad.graph.graph import CONST, INPUT, NAMED, Graph, infer
+from symgrad.graph.literal import Literal
 from symgrad.graph.op import REGISTER, Op
-from symgrad.graph.type import Type
+from symgrad.graph.type import DTYPES, Type
 
-DTYPES = ("bool", "int64", "float32", "float64")
 DEEPEST = 50
 """Loops inside loops."""
 
@@ -149,6 +149,7 @@ def _value(v: Any) -> bool:
 
 
 _KINDS: dict[str, Callable[[Any], bool]] = {
+    "data": lambda v: isinstance(v, Literal) and v.value.dtype.name in DTYPES,
     "body": lambda v: isinstance(v, Body) and len(v.inputs) > v.carries > 0,
     "dtype": lambda v: v in DTYPES,
     "index": _naturals,
