@@ -165,6 +165,31 @@ def test_a_sum_of_identities_is_multiplied_out():
     assert Node(g, matmul(g, (a + identity).id, a.id)).id == (Node(g, matmul(g, a.id, a.id)) + a).id
 
 
+def test_a_sum_of_products_is_not_formed_where_an_axis_of_it_is_summed():
+    n = 30
+    g = Graph()
+    a, b = (Node(g, g.input(name, Type("float64", (n,)))) for name in "ab")
+    m = g.input("m", Type("float64", (n, n)))
+    outer = Node(g, contract(g, [(a.id, (0,))], (0, 1), {1: n})) + Node(g, spread(g, b.id, (n, n)))
+    assert max(len(g.types[i].shape) for i in g.args[contract(g, [(outer.id, (0, 1))], (0,))]) == 1
+    product = contract(g, [(outer.id, (0, 1)), (m, (1, 2))], (0, 2))
+    assert g.operations([product]) < 6 * n**2
+    p = rng_arrays((n,), (n,), (n, n))
+    want = (p[0][:, None] + p[1]) @ p[2]
+    np.testing.assert_array_equal(value(g, product, [a.id, b.id, m], p), want)
+
+
+def rng_arrays(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    return [rng.integers(-3, 4, s).astype(float) for s in shapes]
+
+
+def test_a_number_that_two_terms_share_is_taken_out_of_transposes_too():
+    g, a = square("a")
+    across = Node(g, transpose(g, a.id, (1, 0)))
+    assert (5 * a + 5 * across).id == (5 * (a + across)).id
+
+
 def test_two_different_unit_vectors_are_orthogonal():
     g = Graph()
     e, f = (g.add(basis, (), (3, k, "float64")) for k in (0, 1))

@@ -16,6 +16,17 @@ Entries = dict[tuple[int, int], int]
 """(row, column) -> node, for the entries that are not structurally zero."""
 
 
+def dependent(g: Graph, wrt: Sequence[int]) -> list[bool]:
+    """Per node, whether it is one of `wrt` or is made from one."""
+    depends = [False] * len(g)
+    for w in wrt:
+        depends[w] = True
+    for i, args in enumerate(g.args):
+        if not depends[i]:
+            depends[i] = any(depends[a] for a in args)
+    return depends
+
+
 def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     """Row by row upwards from the inputs."""
     alg = Algebra(g, roots)
@@ -41,12 +52,7 @@ def forward(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
 def reverse(g: Graph, roots: Sequence[int], wrt: Sequence[int]) -> Entries:
     """Column by column downwards from the outputs."""
     alg = Algebra(g, roots)
-    depends = [False] * len(g)
-    for w in wrt:
-        depends[w] = True
-    for i, args in enumerate(g.args[:]):
-        if not depends[i]:
-            depends[i] = any(depends[a] for a in args)
+    depends = dependent(g, wrt)
     local = Partials(g, depends.__getitem__)
     columns: dict[int, dict[int, int]] = {}
     for r, root in enumerate(roots):

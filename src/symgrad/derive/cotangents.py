@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from symgrad.derive.accumulate import Algebra
+from symgrad.derive.accumulate import Algebra, dependent
 from symgrad.derive.local import MINUS_ONE, ONE, Partials
 from symgrad.graph import REGISTER, Graph, Node
 from symgrad.graph.node import spread
@@ -28,12 +28,7 @@ def cotangents(g: Graph, seeds: Mapping[int, int], wrt: Sequence[int]) -> list[i
     A seed has the shape of its node after any leading axes, the same for all; so have the results. New nodes
     are made in `g`.
     """
-    depends = [False] * len(g)
-    for w in wrt:
-        depends[w] = True
-    for i, args in enumerate(g.args[:]):
-        if not depends[i]:
-            depends[i] = any(depends[a] for a in args)
+    depends = dependent(g, wrt)
     sweep = _Sweep(g, seeds, depends)
     ends = set(wrt)
     for i in range(len(depends) - 1, -1, -1):

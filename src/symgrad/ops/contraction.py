@@ -165,7 +165,10 @@ class _Contraction:
         g = self.g
         for k, (i, labels) in enumerate(self.tensors):
             terms = _terms(g, i)
-            if terms is None or not (self._drops(labels) or (len(self.tensors) > 1 and _has_identity(g, terms))):
+            if terms is None:
+                continue
+            several = len(self.tensors) > 1
+            if not (self._drops(labels) or (several and _has_identity(g, terms)) or self._thin(labels, terms)):
                 continue
             rest = [*self.tensors[:k], *self.tensors[k + 1 :], *((s, ()) for s in self.scalars)]
             total: Node | None = None
@@ -187,6 +190,20 @@ class _Contraction:
             return False
         summed = [x for x in labels if x not in self.out]
         return len(summed) > 0 and all(self.sizes[x] == 1 for x in summed)
+
+    def _thin(self, labels: Labels, terms: list[tuple[bool, int]]) -> bool:
+        """Whether an axis is summed of a sum whose terms are all products of smaller tensors: no need to form it."""
+        if all(x in self.out for x in labels) or len(set(labels)) < len(labels):
+            return False
+        g = self.g
+        whole = math.prod(self.sizes[x] for x in labels)
+        for _, t in terms:
+            if g.ops[t].name not in ("einsum", "broadcast", "delta"):
+                return False
+            parts, _, sizes = factors(g, t)
+            if any(math.prod(sizes[x] for x in p) >= whole for i, p in parts if g.ops[i].name != "delta"):
+                return False
+        return True
 
     def _ones(self, labels: Labels, rest: list[Part]) -> list[Part]:
         """Summed labels that no remaining tensor holds, as a tensor of ones."""

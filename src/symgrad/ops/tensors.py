@@ -98,11 +98,11 @@ def multiple(g: Graph, i: int) -> tuple[int | float | Fraction, int]:
     """(c, x) where node `i` is c*x with a number c."""
     if g.ops[i].name == "einsum":
         first, *rest = g.args[i]
-        c = g.attrs[i][0] if g.ops[first] is CONST else None
-        if c is not None and len(rest) == 1 and c[1:].partition("->")[::2] == (c.partition("->")[2],) * 2:
-            value = g.attrs[first][0]
-            if not isinstance(value, (str, bool)):
-                return value, rest[0]
+        value = g.attrs[first][0] if g.ops[first] is CONST else None
+        if rest and value is not None and not isinstance(value, (str, bool)):
+            text = g.attrs[i][0][1:]
+            left, _, right = text.partition("->")
+            return value, rest[0] if left == right else g.build(g.ops[i], tuple(rest), (text,))
     return 1, i
 
 
