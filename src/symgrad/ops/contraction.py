@@ -16,6 +16,7 @@ from symgrad.ops.arith import multiply as MULTIPLY
 from symgrad.ops.arith import negative as NEGATIVE
 from symgrad.ops.arith import number
 from symgrad.ops.arith import subtract as SUBTRACT
+from symgrad.ops.pairing import path
 from symgrad.ops.subscripts import Labels, parse, subscripts, sums
 from symgrad.ops.symmetry import gram, symmetric
 
@@ -279,29 +280,25 @@ class _Contraction:
         return self._add(parts, out)
 
     def _pairs(self, parts: list[Part], out: Labels) -> list[Part]:
-        """No label summed any more: the pairs that share one contracted, the cheapest first."""
-        sizes = self.sizes
+        """No label summed any more: factors that share summed labels contracted pair by pair (`ops.pairing`)."""
         parts = [self._alone(k, parts, out) for k in range(len(parts))]
-        while sums((labels for _, labels in parts), out):
-            best: tuple[int, int, int, int, Labels] | None = None
-            for n, (_, b) in enumerate(parts):
-                for m, (_, a) in enumerate(parts[:n]):
-                    if not any(x in b and x not in out for x in a):
-                        continue
-                    others = {x for k, (_, c) in enumerate(parts) if k not in (m, n) for x in c} | set(out)
-                    union = dict.fromkeys(a + b)
-                    kept = tuple(x for x in union if x in others)
-                    cost = math.prod(sizes[x] for x in union)
-                    size = math.prod(sizes[x] for x in kept)
-                    if best is None or (cost, size) < best[:2]:
-                        best = (cost, size, m, n, kept)
-            assert best is not None
-            _, _, m, n, kept = best
-            pair = sorted((parts[m], parts[n]), key=lambda p: (p[0], [out.index(x) for x in p[1] if x in out]))
-            order = self._order(pair, kept)
-            parts = [p for k, p in enumerate(parts) if k not in (m, n)]
-            parts.append((self._add(pair, order), order))
-        return parts
+        found: list[Part] = []
+        for group in _groups(parts, out):
+            if len(group) == 1:
+                found += group
+                continue
+            every = [*group]
+            wanted = list(map(set, (labels for _, labels in group)))
+            for m, n in path(group, out, self.sizes):
+                pair = sorted((every[m], every[n]), key=lambda p: (p[0], [out.index(x) for x in p[1] if x in out]))
+                wanted[m] = wanted[n] = set()
+                others = set(out).union(*wanted)
+                kept = tuple(x for x in dict.fromkeys(pair[0][1] + pair[1][1]) if x in others)
+                order = self._order(pair, kept)
+                every.append((self._add(pair, order), order))
+                wanted.append(set(order))
+            found.append(every[-1])
+        return found
 
     def _order(self, pair: Sequence[Part], kept: Labels) -> Labels:
         """The axes of a product of two: of matrices, those with fewer transposes, so that it is shared."""
@@ -328,6 +325,17 @@ class _Contraction:
     def _add(self, parts: Sequence[Part], out: Labels) -> int:
         text = subscripts([labels for _, labels in parts], out)
         return self.g.add(REGISTER["einsum"], tuple(i for i, _ in parts), (text,))
+
+
+def _groups(parts: Sequence[Part], out: Labels) -> list[list[Part]]:
+    """Factors that share summed labels, directly or through others."""
+    groups: list[tuple[set[int], list[Part]]] = []
+    for part in parts:
+        summed = set(part[1]).difference(out)
+        touched = [g for g in groups if not summed.isdisjoint(g[0])]
+        groups = [g for g in groups if summed.isdisjoint(g[0])]
+        groups.append((summed.union(*(g[0] for g in touched)), [p for g in touched for p in g[1]] + [part]))
+    return [members for _, members in groups]
 
 
 def factors(g: Graph, i: int) -> tuple[list[Part], Labels, dict[int, int]]:
