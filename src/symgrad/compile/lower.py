@@ -20,13 +20,19 @@ def lower(graph: Graph, outputs: Sequence[int], has: Callable[[Op], bool], back_
     What it has not is expanded by the operation's declared fallback, powers become products that share
     their squares. Raises UnsupportedError, naming the operation and the back end, where there is no fallback.
     """
+    graph, roots = expand(graph, outputs, has, back_end)
+    used = set(graph.ops)
+    return _finish(graph, roots, has, back_end) if POWER in used or FOLD in used else (graph, roots)
+
+
+def expand(graph: Graph, outputs: Sequence[int], has: Callable[[Op], bool], back_end: str) -> tuple[Graph, list[int]]:
+    """As `lower`, but powers stay, and so do the bodies of loops."""
     roots = list(outputs)
     while True:
         live = graph.reach(roots)
         missing = {op for op, needed in zip(graph.ops, live, strict=True) if needed and not _settled(op, has)}
         if not missing:
-            used = set(graph.ops)
-            return _finish(graph, roots, has, back_end) if POWER in used or FOLD in used else (graph, roots)
+            return graph, roots
         for op in missing:
             if op.fallback is None:
                 raise UnsupportedError(f"the {back_end} back end has no {op.name!r}, which has no simpler form")
