@@ -28,11 +28,13 @@ ROOMS = {
     "run": LANGUAGE | {"dialects", "compile"},
     "function": BELOW,
     "arrays": BELOW | {"function"},
-    "transforms": BELOW | {"function", "arrays"},
-    "products": BELOW | {"function", "arrays", "transforms"},
-    "train": BELOW | {"function", "transforms", "products"},
-    "__init__": {"errors", "ops", "function", "transforms", "products", "train"},
-    "cli": BELOW | {"function", "transforms", "products", "train", "__init__"},
+    "tree": set(),
+    "generic": BELOW | {"function", "tree"},
+    "transforms": BELOW | {"function", "arrays", "generic", "tree"},
+    "products": BELOW | {"function", "arrays", "generic", "tree", "transforms"},
+    "train": BELOW | {"function", "generic", "tree", "transforms", "products"},
+    "__init__": {"errors", "ops", "function", "generic", "transforms", "products", "train"},
+    "cli": BELOW | {"function", "generic", "tree", "transforms", "products", "train", "__init__"},
     "__main__": {"cli"},
 }
 ONLY_IN = {"llvmlite": "run/llvmlite.py", "torch": None, "jax": None, "tensorflow": None, "dask": None}

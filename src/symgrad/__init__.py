@@ -7,9 +7,11 @@ from symgrad.errors import (
     DtypeError,
     FormulaError,
     SymgradError,
+    TraceError,
     UnsupportedError,
 )
-from symgrad.function import Function, function
+from symgrad.function import Function
+from symgrad.generic import PythonFunction, function
 from symgrad.products import hvp, jvp, vjp
 from symgrad.train.fit import fit
 from symgrad.train.optimizers import adam, momentum, sgd
@@ -26,7 +28,9 @@ __all__ = [
     "FitResult",
     "FormulaError",
     "Function",
+    "PythonFunction",
     "SymgradError",
+    "TraceError",
     "UnsupportedError",
     "adam",
     "derivative",

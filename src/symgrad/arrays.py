@@ -53,16 +53,21 @@ def gradient(f: Function, chosen: Sequence[int], single: bool, values: bool = Fa
     return Derived(g, outputs, (0, tree) if values else tree, ["reverse accumulation of arrays", *f.rewrites])
 
 
-def jacobian(f: Function, chosen: Sequence[int], single: bool, sparse: bool) -> Derived:
-    """Per output and variable, the axes of both; of scalar variables alone, one axis for all of them."""
+def jacobian(f: Function, chosen: Sequence[int], single: bool, sparse: bool, whole: bool = False) -> Derived:
+    """Per output and variable, the axes of both; of scalar variables alone, one axis for all of them.
+
+    `whole`: as for functions of NumPy arrays, no axis is left out, and scalars stay apart.
+    """
     _dense(f, sparse)
     with no_collector():
         g, roots, wrt = _start(f, chosen)
-        scalars = not any(g.types[w].shape for w in wrt)
+        scalars = not whole and not any(g.types[w].shape for w in wrt)
         outputs: list[int] = []
         trees: list[Tree] = []
         for r in roots:
             parts = tensors.jacobian(g, r, wrt)
+            if whole:
+                parts = [_whole(g, p, r, w) for p, w in zip(parts, wrt, strict=True)]
             trees.append(len(outputs) if single or scalars else tuple(range(len(outputs), len(outputs) + len(parts))))
             outputs += [_joined(g, parts)] if scalars else parts
         g, outputs = simplify(g, outputs)
@@ -70,12 +75,12 @@ def jacobian(f: Function, chosen: Sequence[int], single: bool, sparse: bool) -> 
     return Derived(g, outputs, tree, ["reverse accumulation of arrays", *f.rewrites])
 
 
-def hessian(f: Function, chosen: Sequence[int], single: bool, sparse: bool) -> Derived:
-    """Per pair of variables, the axes of both; of scalar variables alone, one matrix."""
+def hessian(f: Function, chosen: Sequence[int], single: bool, sparse: bool, whole: bool = False) -> Derived:
+    """Per pair of variables, the axes of both; of scalar variables alone, one matrix. `whole` as for `jacobian`."""
     _dense(f, sparse)
     with no_collector():
         g, roots, wrt = _start(f, chosen)
-        scalars = not any(g.types[w].shape for w in wrt)
+        scalars = not whole and not any(g.types[w].shape for w in wrt)
         first = tensors.gradient(g, roots[0], wrt)
         n = len(wrt)
         blocks: dict[tuple[int, int], int] = {}
@@ -85,6 +90,8 @@ def hessian(f: Function, chosen: Sequence[int], single: bool, sparse: bool) -> D
                 if i != j:
                     blocks[j, i] = _turned(g, block, len(tensors.axes(g.types[root].shape)))
         flat = [blocks[i, j] for i in range(n) for j in range(n)]
+        if whole:
+            flat = [_whole(g, b, wrt[k // n], wrt[k % n]) for k, b in enumerate(flat)]
         if scalars:
             flat = [g.build(REGISTER["stack"], tuple(flat), ((n, n),))]
         g, outputs = simplify(g, flat)
@@ -111,6 +118,11 @@ def _start(f: Function, chosen: Sequence[int]) -> tuple[Graph, list[int], list[i
     g = base.copy()
     inputs = f.inputs_in(g)
     return g, roots, [inputs[k] for k in chosen]
+
+
+def _whole(g: Graph, i: int, value: int, variable: int) -> int:
+    """A block with all axes of the value and of the variable, those of length 1 too."""
+    return g.build(REGISTER["reshape"], (i,), (g.types[value].lengths + g.types[variable].lengths,))
 
 
 def _joined(g: Graph, parts: Sequence[int]) -> int:

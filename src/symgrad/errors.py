@@ -26,5 +26,12 @@ class FormulaError(SymgradError, ValueError):
     """Formula text that does not parse, or is refused."""
 
 
+class TraceError(SymgradError, TypeError):
+    """A Python function does something with a traced array that can't be written into a graph.
+
+    The message shows the user's own line and says what to write instead.
+    """
+
+
 class CacheWarning(UserWarning):
     """The cache of compiled code is not used, and why."""

@@ -282,27 +282,3 @@ def _promote(function: weakref.ref[Function], values: Any, call: Any) -> None:
         own._values, own._call = values, call
 
 
-def function(symbols: Any, expression: Any, *, name: str = "f", dtype: str = "float64") -> Function:
-    """A Function from SymPy.
-
-    Args:
-        symbols: the arguments, in order: a symbol or a sequence of symbols, of applied functions `q(t)`, of
-            their derivatives. Free symbols that are left out become named parameters, after the others.
-        expression: a SymPy scalar, a list of scalars (result of shape (n,)), a matrix, or a tuple of these.
-        name: how the function shows itself.
-        dtype: "float64" or "float32".
-
-    Raises:
-        UnsupportedError: a sub-expression has no numerical meaning; it is named.
-        ArgumentError: a symbol is listed twice, or is none.
-
-    Example:
-        >>> import sympy as sp, symgrad as sg
-        >>> x, y = sp.symbols("x y")
-        >>> sg.function([x, y], x**2 + y**2)(3.0, 4.0)
-        25.0
-    """
-    from symgrad.define.from_sympy import from_sympy
-
-    d = from_sympy(symbols, expression, dtype)
-    return Function(d.graph, d.inputs, d.outputs, name=name, tree=d.tree, parameters=d.parameters, symbols=d.symbols)

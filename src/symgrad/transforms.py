@@ -18,6 +18,7 @@ from symgrad.derive.choose import accumulate
 from symgrad.derive.taylor import derivatives
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
+from symgrad.generic import RESULTS, PythonFunction, lifted, take_as_function
 from symgrad.graph import FLOATS, REGISTER, Graph
 from symgrad.graph.pause import no_collector
 from symgrad.graph.tree import Csr
@@ -26,8 +27,6 @@ from symgrad.simplify import simplify
 
 def variables(f: Function, wrt: Any) -> tuple[list[int], bool]:
     """Positions of the inputs that `wrt` means, and whether it means a single one."""
-    if not isinstance(f, Function):
-        raise ArgumentError(f"{f!r:.60} is no Function; make one with sg.function(symbols, expression)")
     names = f.names
     if wrt is None:
         chosen = [k for k, n in enumerate(names) if n not in f.parameters]
@@ -106,8 +105,10 @@ def _scalars(f: Function, position: int) -> tuple[tuple[int, ...], tuple[int, ..
     return entries, shape
 
 
-def grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
+def grad(f: Any, wrt: Any = None, mode: str = "auto") -> Any:
     """The gradient of a scalar function: one derivative per variable.
+
+    Of a Python function, by its first argument unless `wrt` says otherwise, nested as that argument is.
 
     Example:
         >>> import sympy as sp, symgrad as sg
@@ -115,6 +116,9 @@ def grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
         >>> sg.grad(sg.function([x, y], x**2 + y**2))(3.0, 4.0)
         (6.0, 8.0)
     """
+    f = take_as_function(f)
+    if isinstance(f, PythonFunction):
+        return lifted(f, "grad", wrt, lambda own, slots: grad(own, slots, mode), RESULTS["gradient"])
     chosen, single = _of_scalar(f, wrt, "grad")
     if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.gradient(f, chosen, single), name=f"grad {f.name}")
@@ -122,8 +126,13 @@ def grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
     return _derived(f, g, outputs, tree, notes, name=f"grad {f.name}")
 
 
-def value_and_grad(f: Function, wrt: Any = None, mode: str = "auto") -> Function:
+def value_and_grad(f: Any, wrt: Any = None, mode: str = "auto") -> Any:
     """(value, gradient), which share their common sub-expressions."""
+    f = take_as_function(f)
+    if isinstance(f, PythonFunction):
+        return lifted(
+            f, "value_and_grad", wrt, lambda own, slots: value_and_grad(own, slots, mode), RESULTS["value_and_gradient"]
+        )
     chosen, single = _of_scalar(f, wrt, "value_and_grad")
     if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.gradient(f, chosen, single, values=True), name=f"value_and_grad {f.name}")
@@ -150,7 +159,7 @@ def _gradient(
     return g, outputs, 0 if single else tuple(range(len(outputs))), value, notes
 
 
-def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Function:
+def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Any:
     """The Jacobian of each output: its shape and one more axis for the variables.
 
     Rows and columns vectors count as vectors, so a (m, 1) matrix gives (m, n), as in SymPy.
@@ -158,7 +167,11 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
     (a batch returns their values alone, shape batch + (nnz,)); `.pattern` holds their places.
 
     By arrays (a MatrixSymbol), one Jacobian per variable: the axes of the output, then those of the variable.
+    Of a Python function, one per leaf of the result and of the argument, with all axes of both.
     """
+    f = take_as_function(f)
+    if isinstance(f, PythonFunction):
+        return lifted(f, "jacobian", wrt, lambda own, slots: _whole_jacobian(own, slots, mode), RESULTS["jacobian"])
     chosen, single = variables(f, wrt)
     if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.jacobian(f, chosen, single, sparse), name=f"jacobian {f.name}")
@@ -184,6 +197,30 @@ def jacobian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "au
         start += len(part)
     tree = trees[0] if f.tree == 0 else tuple(trees)
     return _derived(f, g, outputs, tree, notes, name=f"jacobian {f.name}")
+
+
+def _whole_jacobian(f: Function, chosen: list[int], mode: str) -> Function:
+    """One Jacobian per output and variable, with all axes of both."""
+    name = f"jacobian {f.name}"
+    if arrays.of_arrays(f, chosen, mode):
+        return _flat(_derived(f, *arrays.jacobian(f, chosen, False, False, whole=True), name=name))
+    g, entries, _, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
+    outputs = [entries.get((r, c), g.const(0, _dtype(f, r))) for r in range(len(f.outputs)) for c in range(len(chosen))]
+    return _flat(_derived(f, g, outputs, 0, notes, name=name))
+
+
+def _whole_hessian(f: Function, chosen: list[int], mode: str) -> Function:
+    """One block per pair of variables, with all axes of both."""
+    name = f"hessian {f.name}"
+    if arrays.of_arrays(f, chosen, mode):
+        return _flat(_derived(f, *arrays.hessian(f, chosen, False, False, whole=True), name=name))
+    return _whole_jacobian(grad(f, chosen, mode), chosen, mode)
+
+
+def _flat(f: Function) -> Function:
+    """The same function with its outputs in one tuple; a single one bare."""
+    n = len(f.outputs)
+    return _derived(f, f.graph, f.outputs, 0 if n == 1 else tuple(range(n)), f._notes, name=f.name)
 
 
 def _dense(f: Function, tree: Csr) -> Function:
@@ -232,11 +269,14 @@ def _pack(
     return node, Csr(position, tuple(indptr), tuple(c for _, c in places), (rows, columns))
 
 
-def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Function:
+def hessian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Any:
     """The Hessian of a scalar function, shape (n, n); each symmetric pair is computed once.
 
     `sparse=True` as for `jacobian`. By arrays, one block per pair of variables, of the axes of both.
     """
+    f = take_as_function(f)
+    if isinstance(f, PythonFunction):
+        return lifted(f, "hessian", wrt, lambda own, slots: _whole_hessian(own, slots, mode), RESULTS["hessian"])
     chosen, single = _of_scalar(f, wrt, "hessian")
     if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.hessian(f, chosen, single, sparse), name=f"hessian {f.name}")
@@ -249,8 +289,11 @@ def hessian(f: Function, wrt: Any = None, sparse: bool = False, mode: str = "aut
     return _derived(f, g, [node], tree, notes, name=f"hessian {f.name}")
 
 
-def derivative(f: Function, wrt: Any = None, order: int = 1) -> Function:
+def derivative(f: Any, wrt: Any = None, order: int = 1) -> Any:
     """The derivative of the given order by one variable, of the same form as f's result."""
+    f = take_as_function(f)
+    if isinstance(f, PythonFunction):
+        return lifted(f, "derivative", wrt, lambda own, slots: derivative(own, slots, order), RESULTS["value"])
     chosen, single = variables(f, wrt)
     if not single and len(chosen) > 1:
         raise ArgumentError(f"derivative needs one variable; say which with wrt= ({', '.join(f.names)})")

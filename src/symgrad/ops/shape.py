@@ -48,7 +48,17 @@ def _reshape(g: Graph, args: tuple[int, ...], attrs: tuple[Shape]) -> int | None
         return a
     if g.ops[a] is reshape:
         return g.build(reshape, g.args[a], attrs)
+    own = g.types[a].lengths
+    if [n for n in own if n != 1] == [n for n in shape if n != 1] and g.types[a].dtype != "bool":
+        return _with_ones(g, a, own, shape)
     return None
+
+
+def _with_ones(g: Graph, a: int, own: Shape, shape: Shape) -> int:
+    """Axes of length 1 come and go as labels of an einsum, which algebra sees through."""
+    long = iter([k for k, n in enumerate(shape) if n != 1])
+    labels = tuple(next(long) if n != 1 else len(shape) + k for k, n in enumerate(own))
+    return contract(g, [(a, labels)], tuple(range(len(shape))), dict(enumerate(shape)))
 
 
 broadcast = linear(

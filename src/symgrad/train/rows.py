@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import ArgumentError
-from symgrad.function import Function, function
+from symgrad.function import Function
+from symgrad.generic import function
 from symgrad.train.data import Table
 from symgrad.train.names import Local
 from symgrad.train.progress import Progress

@@ -1,0 +1,9 @@
+"""NumPy functions in: a Python function is called once with traced arrays, which write down what is done to them.
+
+`tracer` has the traced array and NumPy's two protocols; the other files hold what each NumPy function means.
+"""
+
+from symgrad.define.numpy import functions, ufuncs
+from symgrad.define.numpy.trace import Traced, trace
+
+__all__ = ["Traced", "functions", "trace", "ufuncs"]

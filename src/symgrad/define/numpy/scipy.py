@@ -1,0 +1,114 @@
+"""SciPy's functions that are no ufuncs, and so do not ask their arguments: while a function is traced, the names by
+which it and the functions that it calls know them lead to the tables of `tracer`. With other arguments they are SciPy's.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FunctionType, ModuleType
+from typing import Any
+
+from symgrad.define.numpy.tracer import FUNCTIONS, REFUSED, Array, guarded, refuse
+
+MODULES = ("scipy.linalg", "scipy.special", "scipy.fft")
+_LOCK = threading.RLock()
+
+
+def _is_own(value: Any) -> bool:
+    return isinstance(value, Array)
+
+
+def _wrapped(fn: Any, name: str) -> Callable[..., Any]:
+    @functools.wraps(fn)
+    def call(*args: Any, **keywords: Any) -> Any:
+        if not any(map(_is_own, (*args, *keywords.values()))):
+            return fn(*args, **keywords)
+        meaning = FUNCTIONS.get(fn)
+        if meaning is None:
+            return refuse(f"{name} can't be traced: {REFUSED.get(fn, 'see docs/numpy.md for the functions that can')}")
+        return guarded(name, meaning, *args, **keywords)
+
+    return call
+
+
+def _replacements() -> dict[int, tuple[Any, Any]]:
+    """For SciPy's modules that are loaded: id of a function -> (it, what stands for it)."""
+    found: dict[int, tuple[Any, Any]] = {}
+    for module_name in MODULES:
+        module = sys.modules.get(module_name)
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name, None)
+            if isinstance(value, FunctionType) or type(value).__name__ == "_Function":
+                found[id(value)] = (value, _wrapped(value, f"{module_name}.{name}"))
+    return found
+
+
+def _namespaces(fn: Any) -> list[dict[str, Any]]:
+    """The globals of `fn` and of the Python functions that it can reach, and SciPy's modules."""
+    found: dict[int, dict[str, Any]] = {}
+    for name in MODULES:
+        if name in sys.modules:
+            found[id(sys.modules[name].__dict__)] = sys.modules[name].__dict__
+    stack: list[Any] = [fn]
+    seen: set[int] = set()
+    while stack:
+        f = stack.pop()
+        f = getattr(f, "__wrapped__", getattr(f, "func", getattr(f, "__func__", f)))
+        if not isinstance(f, FunctionType):
+            f = getattr(type(f), "__call__", None)
+        if not isinstance(f, FunctionType) or id(f) in seen:
+            continue
+        seen.add(id(f))
+        space = f.__globals__
+        top = str(space.get("__name__", "")).split(".")[0]
+        if top in ("numpy", "scipy", "symgrad"):
+            continue
+        for cell in f.__closure__ or ():
+            try:
+                stack.append(cell.cell_contents)
+            except ValueError:  # not bound yet
+                continue
+        if id(space) not in found:
+            found[id(space)] = space
+            stack.extend(v for v in list(space.values()) if isinstance(v, FunctionType))
+            stack.extend(
+                v
+                for m in list(space.values())
+                if _is_user_module(m)
+                for v in vars(m).values()
+                if isinstance(v, FunctionType)
+            )
+    return list(found.values())
+
+
+def _is_user_module(value: Any) -> bool:
+    if not isinstance(value, ModuleType):
+        return False
+    path = getattr(value, "__file__", None) or ""
+    return bool(path) and "site-packages" not in path and "lib/python" not in path
+
+
+@contextmanager
+def dispatching(fn: Any) -> Iterator[None]:
+    """While this lasts, SciPy's functions in reach of `fn` ask their arguments."""
+    if not any(name in sys.modules for name in MODULES):
+        yield
+        return
+    with _LOCK:
+        replaced = _replacements()
+        changed: list[tuple[dict[str, Any], str, Any]] = []
+        for space in _namespaces(fn):
+            for name, value in list(space.items()):
+                pair = replaced.get(id(value))
+                if pair is not None and pair[0] is value:
+                    space[name] = pair[1]
+                    changed.append((space, name, value))
+        try:
+            yield
+        finally:
+            for space, name, value in changed:
+                space[name] = value

@@ -1,0 +1,51 @@
+"""From a Python function and the types of its arguments to a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from symgrad.define.numpy.scipy import dispatching
+from symgrad.define.numpy.tracer import Array, node
+from symgrad.errors import TraceError
+from symgrad.graph import Graph, Type
+
+
+class Traced(NamedTuple):
+    """What a Python function computes."""
+
+    graph: Graph
+    inputs: list[int]
+    outputs: list[int]
+    result: Any
+    """The value that the function returned, traced arrays and numbers in it (a pytree)."""
+
+
+def trace(
+    fn: Callable[..., Any],
+    names: Sequence[str],
+    types: Sequence[Type],
+    call: Callable[[list[Any]], Any],
+    flatten: Callable[[Any], tuple[list[Any], Any]],
+) -> Traced:
+    """Call `fn` once with traced arrays.
+
+    `call(arrays)` calls `fn` with its arguments, in which `arrays` stand for the inputs. `flatten` gives the leaves
+    of a pytree and its structure.
+    """
+    g = Graph()
+    inputs = [g.input(n, t) for n, t in zip(names, types, strict=True)]
+    with dispatching(fn):
+        result = call([Array(g, i, is_input=True) for i in inputs])
+    leaves, structure = flatten(result)
+    outputs = []
+    for leaf in leaves:
+        try:
+            outputs.append(node(g, leaf))
+        except (TypeError, ValueError) as e:
+            what = type(leaf).__name__
+            name = getattr(fn, "__name__", "the function")
+            raise TraceError(
+                f"{name} returned {what} {leaf!r:.60}: return arrays, numbers, or containers of them"
+            ) from e
+    return Traced(g, inputs, outputs, structure)

@@ -1,0 +1,420 @@
+"""The traced array: it stands for an argument's numbers, and writes into a graph what NumPy is asked to do with them.
+
+NumPy hands every ufunc and function over by its protocols (NEP 13, NEP 18). What stands in no table raises a
+TraceError that names the user's line; so does what would take numbers that are not there (`float(x)`, `if x > 0`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+from weakref import WeakSet
+
+import numpy as np
+
+from symgrad.define.numpy.place import line, located
+from symgrad.errors import SymgradError, TraceError
+from symgrad.graph import REGISTER, Graph, Type
+from symgrad.graph.type import DTYPES
+from symgrad.ops.literal import constant_array
+
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+"""What a call of each ufunc means: `meaning(*inputs)`. Filled by `ufuncs`."""
+METHODS: dict[str, Callable[..., Any]] = {}
+"""What a ufunc's own methods mean: `meaning(ufunc, *inputs, **keywords)` for reduce, accumulate, outer."""
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""What each NumPy function means, of the same arguments. Filled by `implements`."""
+REFUSED: dict[Any, str] = {}
+"""Functions that can't be traced, and what to write instead."""
+
+
+def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The decorated function is what these NumPy functions mean when an argument is traced."""
+
+    def enter(meaning: Callable[..., Any]) -> Callable[..., Any]:
+        for f in functions:
+            FUNCTIONS[f] = meaning
+        return meaning
+
+    return enter
+
+
+def refuse(message: str) -> NoReturn:
+    """Raises TraceError with the user's line."""
+    raise TraceError(located(message))
+
+
+class Array:
+    """A traced array of known shape and dtype; its numbers come when the function is called.
+
+    It has the attributes, operators and methods of `numpy.ndarray` that can be differentiated or written down.
+    """
+
+    __array_priority__ = 1000.0
+    __slots__ = ("__weakref__", "_id", "_input", "_parent", "_views", "graph")
+
+    def __init__(self, graph: Graph, id: int, *, view_of: Array | None = None, is_input: bool = False) -> None:
+        self.graph = graph
+        self._id = id
+        self._input = is_input
+        self._parent = view_of
+        self._views: WeakSet[Array] | None = None
+        if view_of is not None:
+            if view_of._views is None:
+                view_of._views = WeakSet()
+            view_of._views.add(self)
+
+    @property
+    def id(self) -> int:
+        """The node."""
+        return self._id
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.graph.types[self._id].lengths
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.graph.types[self._id].dtype)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.graph.types[self._id].shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    @property
+    def T(self) -> Array:
+        return np.transpose(self)  # type: ignore[call-overload]
+
+    @property
+    def mT(self) -> Array:
+        return np.swapaxes(self, -1, -2)  # type: ignore[call-overload]
+
+    @property
+    def real(self) -> Array:
+        return self
+
+    @property
+    def imag(self) -> Any:
+        return np.zeros_like(self)  # type: ignore[call-overload]
+
+    @property
+    def flat(self) -> Iterator[Any]:
+        return iter(np.ravel(self))  # type: ignore[call-overload]
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        return (self[k] for k in range(self.shape[0]))
+
+    def __getitem__(self, key: Any) -> Array:
+        from symgrad.define.numpy.indexing import read
+
+        return guarded("indexing", read, self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        from symgrad.define.numpy.indexing import write
+
+        if self._input:
+            refuse("writing to an argument would change the caller's array: write to x.copy()")
+        if self._parent is not None:
+            refuse("writing to a view of another array: write to that array itself, as in x[0, 1] = v, or to a copy")
+        if self._views is not None and any(v.ndim for v in self._views):
+            refuse("writing to an array that a view still shares: take .copy() of the view, or write first")
+        self._id = guarded("writing to an index", write, self, key, value).id
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if keywords.pop("out", None) is not None:
+            refuse(
+                f"np.{ufunc.__name__} into an existing array (out=, or += on a NumPy array): "
+                "write x = x + y, or start from a traced array such as np.zeros_like(x)"
+            )
+        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        if method != "__call__":
+            meaning = METHODS.get(method)
+            if meaning is None:
+                hint = ": write np.bincount(i, weights=v, minlength=n)" if method == "at" else ""
+                refuse(f"{name} can't be traced{hint}")
+            return guarded(name, meaning, ufunc, *inputs, **keywords)
+        where = keywords.pop("where", True)
+        keywords = {k: v for k, v in keywords.items() if k not in ("casting", "order", "subok")}
+        if where is not True:
+            refuse(f"{name} with where=: write np.where(condition, {name}(...), otherwise)")
+        dtype = keywords.pop("dtype", None)
+        meaning = UFUNCS.get(ufunc)
+        if meaning is None or keywords:
+            refuse(_missing(name, ufunc) if meaning is None else f"{name} with {', '.join(keywords)}= can't be traced")
+        result = guarded(name, meaning, *inputs)
+        return result if dtype is None else result.astype(dtype)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, keywords: Any) -> Any:
+        name = f"{_module(func)}.{func.__name__}"
+        meaning = FUNCTIONS.get(func)
+        if meaning is None:
+            refuse(_missing(name, func))
+        if keywords.pop("out", None) is not None:
+            refuse(f"{name} with out=: a traced result can't go into an existing array; use the returned one")
+        return guarded(name, meaning, *args, **keywords)
+
+    def __array__(self, *args: Any, **keywords: Any) -> NoReturn:
+        refuse(_as_numbers("a NumPy array"))
+
+    def __float__(self) -> NoReturn:
+        refuse(_as_numbers("a Python float"))
+
+    def __int__(self) -> NoReturn:
+        refuse(_as_numbers("a Python int"))
+
+    def __complex__(self) -> NoReturn:
+        refuse(_as_numbers("a Python complex"))
+
+    def __index__(self) -> NoReturn:
+        refuse("a traced value as an index of Python (range, list): name it in sg.function(f, static=...)")
+
+    def __bool__(self) -> NoReturn:
+        refuse(
+            "a decision on a traced value (if, while, and, or, not, min, max): write np.where(condition, a, b), "
+            "& | ~ for and, or, not, np.minimum for min; or name the argument in sg.function(f, static=...)"
+        )
+
+    def item(self, *args: Any) -> Any:
+        refuse(_as_numbers("a Python number"))
+
+    def tolist(self) -> Any:
+        refuse(_as_numbers("a list"))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<traced {self.graph.types[self._id]}>"
+
+    def __getattr__(self, name: str) -> Any:
+        """Methods of arrays that are functions of NumPy, too."""
+        if name in _BY_FUNCTION:
+            function = getattr(np, name)
+            return lambda *args, **keywords: function(self, *args, **keywords)
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"a traced array has no attribute {name!r}")
+        return refuse(f"the method {name} of an array can't be traced")
+
+    def astype(self, dtype: Any, *args: Any, **keywords: Any) -> Array:
+        return cast(self, dtype)
+
+    def copy(self, *args: Any) -> Array:
+        return Array(self.graph, self._id)
+
+    def view(self, *args: Any) -> Array:
+        return refuse("x.view: reinterpreting the memory of a traced array; write x.astype(dtype)")
+
+    def flatten(self, order: str = "C") -> Array:
+        return np.ravel(self, order).copy()  # type: ignore[call-overload]
+
+    def transpose(self, *axes: Any) -> Array:
+        if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+            axes = axes[0]
+        return np.transpose(self, axes or None)  # type: ignore[call-overload]
+
+    def reshape(self, *shape: Any, order: str = "C") -> Array:
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[call-overload]
+
+    def conj(self) -> Array:
+        return self
+
+    conjugate = conj
+
+
+_BY_FUNCTION = frozenset(
+    ["all", "any", "argmax", "argmin", "argsort", "clip", "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "prod", "ravel", "repeat", "round", "searchsorted", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var"]
+)
+
+_BINARY = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "truediv": np.true_divide,
+    "floordiv": np.floor_divide,
+    "mod": np.remainder,
+    "pow": np.power,
+    "matmul": np.matmul,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "lshift": np.left_shift,
+    "rshift": np.right_shift,
+}
+_COMPARED = {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+}
+_UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
+
+
+def _operators() -> None:
+    def forward(ufunc: Any) -> Any:
+        return lambda self, other: ufunc(self, other)
+
+    def reflected(ufunc: Any) -> Any:
+        return lambda self, other: ufunc(other, self)
+
+    def unary(ufunc: Any) -> Any:
+        return lambda self: ufunc(self)
+
+    for name, ufunc in (*_BINARY.items(), *_COMPARED.items()):
+        setattr(Array, f"__{name}__", forward(ufunc))
+    for name, ufunc in _BINARY.items():
+        setattr(Array, f"__r{name}__", reflected(ufunc))
+    for name, ufunc in _UNARY.items():
+        setattr(Array, f"__{name}__", unary(ufunc))
+    for name in ("max", "min"):  # as NumPy's own methods
+        setattr(Array, name, lambda self, *args, _f=getattr(np, "a" + name), **kw: _f(self, *args, **kw))
+
+
+_operators()
+
+
+def guarded(name: str, meaning: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
+    """`meaning(...)`; what is wrong with its arguments is said with the user's line."""
+    try:
+        return meaning(*args, **keywords)
+    except TraceError:
+        raise
+    except SymgradError as e:
+        raise type(e)(located(f"{name}: {e}")) from e
+    except (TypeError, ValueError, IndexError, NotImplementedError) as e:
+        raise TraceError(located(f"{name}: {e}")) from e
+
+
+def graph_of(*values: Any) -> Graph:
+    """The graph that the traced ones among `values` (or in lists of them) belong to."""
+    stack = list(values)
+    while stack:
+        v = stack.pop()
+        if isinstance(v, Array):
+            return v.graph
+        if isinstance(v, (list, tuple)):
+            stack.extend(v)
+    raise TypeError("no argument is traced")
+
+
+def is_traced(value: Any) -> bool:
+    return isinstance(value, Array)
+
+
+def node(g: Graph, value: Any, dtype: Any = None) -> int:
+    """The node of a traced array, a NumPy array or a number; converted to `dtype` where one is given.
+
+    Lists of traced values are stacked.
+    """
+    if isinstance(value, Array):
+        if value.graph is not g:
+            refuse("a traced array of another function (kept in a global, or of an outer sg.function)")
+        return value.id if dtype is None else cast(value, dtype).id
+    if isinstance(value, (list, tuple)) and any(map(is_traced, _flattened(value))):
+        return node(g, np.stack([_lifted(g, v) for v in value]), dtype)  # type: ignore[arg-type]
+    array = np.asarray(value)
+    wanted = own_dtype(array.dtype if dtype is None else dtype)
+    return constant_array(g, array.astype(wanted))
+
+
+def _lifted(g: Graph, value: Any) -> Array:
+    return value if isinstance(value, Array) else Array(g, node(g, value))
+
+
+def _flattened(value: Any) -> list[Any]:
+    found, stack = [], [value]
+    while stack:
+        v = stack.pop()
+        if isinstance(v, (list, tuple)):
+            stack.extend(v)
+        else:
+            found.append(v)
+    return found
+
+
+def own_dtype(dtype: Any) -> str:
+    """The graph's dtype for one of NumPy: integers are int64, half precision float32; TraceError for the rest."""
+    dtype = np.dtype(dtype)
+    if dtype.name in DTYPES:
+        return dtype.name
+    if dtype.kind in "iu":
+        return "int64"
+    if dtype.name == "float16":
+        return "float32"
+    refuse(f"dtype {dtype}: traced arrays are of bool, int64, float32 or float64")
+
+
+def cast(x: Array, dtype: Any) -> Array:
+    """`x` in another dtype."""
+    wanted = own_dtype(dtype)
+    own = x.graph.types[x.id].dtype
+    if wanted == own:
+        return Array(x.graph, x.id)
+    if wanted == "bool":
+        return np.not_equal(x, 0)  # type: ignore[return-value]
+    return Array(x.graph, x.graph.build(REGISTER["cast"], (x.id,), (wanted,)))
+
+
+def typed(g: Graph, id: int) -> Type:
+    return g.types[id]
+
+
+def _as_numbers(what: str) -> str:
+    """The message for a use that needs the numbers themselves, by what stands in the user's line."""
+    _, text = line()
+    function = re.search(r"\bmath\.(\w+)", text)
+    if function:
+        names = {"pow": "power", "fabs": "abs", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}
+        own = names.get(function[1], function[1])
+        other = f"np.{own}" if hasattr(np, own) else f"scipy.special.{own}"
+        return f"math.{function[1]} takes a number, not a traced array: write {other}"
+    if re.search(r"\]\s*[-+*/]?=[^=]", text):
+        return (
+            "a NumPy array can't hold a traced value: build the result with np.stack, np.concatenate or np.where, "
+            "or start from a traced array, as in out = np.zeros_like(x)"
+        )
+    if re.search(r"\bnp\.(as)?array\(|\bnumpy\.(as)?array\(", text):
+        return "np.array can't hold traced values: write np.stack([...]) (np.concatenate for arrays of several lengths)"
+    called = re.search(r"\b((?:scipy|sp|special|linalg|stats|np|numpy)(?:\.\w+)+)\(", text)
+    if called:
+        return f"{called[1]} takes numbers, not a traced array: it is not among the functions that can be traced"
+    return (
+        f"{what} of a traced array, whose numbers are not known while the function is traced: stay with NumPy "
+        "functions of the array, or name the argument in sg.function(f, static=...)"
+    )
+
+
+def _module(func: Any) -> str:
+    module = getattr(func, "__module__", "numpy") or "numpy"
+    parts = [p for p in module.split(".") if not p.startswith("_")]
+    return ".".join(["np", *parts[1:]]) if parts[:1] == ["numpy"] else ".".join(parts)
+
+
+def _missing(name: str, func: Any) -> str:
+    return f"{name} can't be traced: {REFUSED.get(func, 'write it with functions that can be (docs/numpy.md)')}"
+
+
+def shapes(values: Sequence[Any]) -> list[tuple[int, ...]]:
+    """The shape of each value, traced or not."""
+    return [v.shape if isinstance(v, Array) else np.shape(v) for v in values]

@@ -1,0 +1,152 @@
+"""What ufuncs mean: operations of the same name, and the few that are written with others.
+
+NumPy itself says which dtypes a ufunc works in (`ufunc.resolve_dtypes`), so promotion is NumPy's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.define.numpy.broadcast import elementwise
+from symgrad.define.numpy.tracer import METHODS, UFUNCS, Array, graph_of, is_traced, refuse
+from symgrad.graph import REGISTER
+
+SAME = {
+    "absolute": "abs",
+    "fabs": "abs",
+    "true_divide": "divide",
+    "remainder": "mod",
+    "bitwise_and": "logical_and",
+    "bitwise_or": "logical_or",
+    "invert": "logical_not",
+}
+"""ufuncs whose operation has another name."""
+_LOGICAL = ("logical_and", "logical_or", "logical_not")
+
+
+def _dtypes(ufunc: Any, inputs: Sequence[Any]) -> list[Any]:
+    """The dtypes that NumPy would work in; Python's numbers adapt to the arrays."""
+    given = []
+    for v in inputs:
+        if isinstance(v, (int, float)) and not isinstance(v, bool) and type(v) in (int, float):
+            given.append(type(v))
+        else:
+            given.append(v.dtype if isinstance(v, Array) else np.asarray(v).dtype)
+    found = ufunc.resolve_dtypes((*given, *[None] * ufunc.nout))
+    return list(found[: ufunc.nin])
+
+
+def _by_name(ufunc: Any, name: str) -> Any:
+    op = REGISTER[name]
+
+    def meaning(*inputs: Any) -> Array:
+        dtypes = _dtypes(ufunc, inputs)
+        if name in _LOGICAL:
+            if ufunc.__name__ not in _LOGICAL and any(d.kind != "b" for d in dtypes):
+                refuse(f"np.{ufunc.__name__} of integers: bits of traced integers can't be taken")
+            dtypes = ["bool"] * len(dtypes)
+        return elementwise(op, inputs, dtypes, graph_of(*inputs))
+
+    return meaning
+
+
+def enter(ufunc: Any) -> None:
+    """A ufunc whose operation has its name, or the one in `SAME`."""
+    name = SAME.get(ufunc.__name__, ufunc.__name__)
+    op = REGISTER.get(name)
+    if op is not None and op.kind in ("elementwise", "constant") and op.arity == ufunc.nin and not op.attrs:
+        UFUNCS[ufunc] = _by_name(ufunc, name)
+
+
+for _name in dir(np):
+    if isinstance(getattr(np, _name), np.ufunc):
+        enter(getattr(np, _name))
+
+
+def means(ufunc: Any) -> Any:
+    """The decorated function is what the ufunc means."""
+
+    def keep(meaning: Any) -> Any:
+        UFUNCS[ufunc] = meaning
+        return meaning
+
+    return keep
+
+
+@means(np.power)
+@means(np.float_power)
+def power(x: Any, y: Any) -> Any:
+    exponent = None if is_traced(y) or np.ndim(y) else np.asarray(y)[()]
+    if exponent is not None and is_traced(x):
+        if isinstance(exponent, (int, np.integer)) and (x.dtype.kind == "f" or exponent >= 0):
+            return _integer_power(x, int(exponent))
+        if exponent == 2.0:
+            return _integer_power(x * 1.0, 2)
+        if exponent == 0.5:
+            return np.sqrt(x)
+    return elementwise(REGISTER["power"], (x, y), _dtypes(np.power, (x, y)), graph_of(x, y))
+
+
+def _integer_power(x: Array, n: int) -> Array:
+    if x.dtype.kind == "b":
+        x = x.astype("int64")
+    if n == 0:
+        return np.ones_like(x)  # type: ignore[return-value]
+    return Array(x.graph, x.graph.build(REGISTER["integer_power"], (x.id,), (n,)))
+
+
+@means(np.square)
+def square(x: Any) -> Any:
+    return power(x, 2)
+
+
+@means(np.reciprocal)
+def reciprocal(x: Any) -> Any:
+    return 1 / x
+
+
+@means(np.positive)
+def positive(x: Any) -> Any:
+    return x
+
+
+@means(np.conjugate)
+def conjugate(x: Any) -> Any:
+    return x
+
+
+_REDUCED = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+    np.logical_and: np.all,
+    np.logical_or: np.any,
+}
+_ACCUMULATED = {
+    np.add: np.cumsum,
+    np.multiply: np.cumprod,
+}
+
+
+def _reduce(ufunc: Any, x: Any, axis: Any = 0, **keywords: Any) -> Any:
+    if ufunc not in _REDUCED:
+        refuse(f"np.{ufunc.__name__}.reduce can't be traced")
+    return _REDUCED[ufunc](x, axis=axis, **keywords)
+
+
+def _outer(ufunc: Any, x: Any, y: Any) -> Any:
+    left = np.reshape(x, np.shape(x) + (1,) * np.ndim(y))
+    return ufunc(left, y)
+
+
+def _accumulate(ufunc: Any, x: Any, axis: int = 0, **keywords: Any) -> Any:
+    if ufunc not in _ACCUMULATED:
+        refuse(f"np.{ufunc.__name__}.accumulate can't be traced")
+    return _ACCUMULATED[ufunc](x, axis=axis, **keywords)
+
+
+METHODS.update({"reduce": _reduce, "accumulate": _accumulate, "outer": _outer})

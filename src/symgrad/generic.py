@@ -1,0 +1,464 @@
+"""Python functions of arrays: traced once for each kind of arguments (nesting, shapes, dtypes, static values).
+
+A `PythonFunction` has no shapes of its own. Called, it looks at its arguments, and makes a `Function` for arguments
+of their kind, or takes the one that it made before. Transforms take a PythonFunction and return one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import ArgumentError, DtypeError
+from symgrad.function import Function
+from symgrad.graph import FLOATS, Type
+from symgrad.graph.type import DTYPES
+from symgrad.tree import LEAF, NUMBER, Structure, flatten, names_of, tuple_of
+
+Numbers = Any
+_STATIC = (str, bytes, type(None), np.dtype, type(Ellipsis), slice)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a PythonFunction knows of its arguments when it is specialised: all but the numbers."""
+
+    arguments: tuple[Structure, ...]
+    """One per argument."""
+    types: tuple[Type, ...]
+    """Of the leaves that are numbers, over all arguments in order."""
+
+    def slots(self, k: int) -> range:
+        """Where the numbers of argument `k` stand."""
+        start = sum(a.count for a in self.arguments[:k])
+        return range(start, start + self.arguments[k].count)
+
+
+@dataclass(frozen=True)
+class Specialised:
+    """A function for arguments of one kind: the Function of their numbers, and how its outputs nest."""
+
+    function: Function
+    kind: Kind
+    result: Structure
+
+    def __call__(self, numbers: Sequence[Any]) -> Any:
+        value = self.function(*numbers)
+        return self.result.nest((value,) if self.function.tree == 0 else value)
+
+
+class PythonFunction:
+    """A Python function of NumPy arrays, to be differentiated, compiled and shown.
+
+    Made by `sg.function(f)`, by `@sg.function`, and by the transforms. Arguments may be numbers, arrays, or pytrees
+    of them (tuples, lists, dicts, namedtuples, dataclasses); texts, truth values, functions and what `static` names
+    are part of the definition. The function is traced at its first call with arguments of a kind.
+
+    Example:
+        >>> import numpy as np, symgrad as sg
+        >>> @sg.function
+        ... def f(x):
+        ...     return np.sum(x**3)
+        >>> sg.grad(f)(np.array([1.0, 2.0]))
+        array([ 3., 12.])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        signature: inspect.Signature,
+        build: Callable[[Kind, tuple[str, ...]], Specialised],
+        static: frozenset[str] = frozenset(),
+        floats: frozenset[int] = frozenset(),
+        parent: PythonFunction | None = None,
+    ) -> None:
+        self.name = name
+        self.__name__ = name
+        self.signature = signature
+        self.names = tuple(signature.parameters)
+        self._build = build
+        self._static = static
+        self._floats = floats
+        self._parent = parent
+        self._made: dict[Any, Specialised] = {}
+        self._latest: Specialised | None = None
+        kinds = {p.kind for p in signature.parameters.values()}
+        self._plain = kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY}
+
+    def __call__(self, /, *args: Any, **named: Any) -> Any:
+        made, numbers = self._prepared(args, named)
+        return made(numbers)
+
+    def specialise(self, /, *args: Any, **named: Any) -> Function:
+        """The Function for arguments like these: its inputs are the arrays in them, its outputs those of the result."""
+        return self._prepared(args, named)[0].function
+
+    def _prepared(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Specialised, list[Any]]:
+        values = self._bound(args, named)
+        leaves, spec = flatten(values)
+        if any(type(x) is int for x in leaves) and self._floats:
+            values = tuple(_with_floats(v) if k in self._floats else v for k, v in enumerate(values))
+            leaves, spec = flatten(values)
+        static = self._static_slots(values) if self._static else None
+        key: list[Any] = [spec]
+        numbers: list[Any] = []
+        for k, x in enumerate(leaves):
+            if static is not None and k in static:
+                key.append(_static_key(x))
+            elif x.__class__ is np.ndarray or isinstance(x, np.generic):
+                key.append((x.shape, x.dtype))
+                numbers.append(x)
+            elif x.__class__ is float or x.__class__ is int:
+                key.append(x.__class__)
+                numbers.append(x)
+            elif _is_static(x):
+                key.append(_static_key(x))
+            else:
+                array = self._array(x)
+                key.append((array.shape, array.dtype))
+                numbers.append(array)
+        made = self._made.get(tuple(key))
+        if made is None:
+            made = self.of_kind(self._kind(values))
+            self._made[tuple(key)] = made
+        self._latest = made
+        return made, numbers
+
+    def _bound(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Any, ...]:
+        """One value per parameter."""
+        if self._plain and not named and len(args) == len(self.names):
+            return tuple(args)
+        try:
+            bound = self.signature.bind(*args, **named)
+        except TypeError as e:
+            raise ArgumentError(f"{self.name}{self.signature}: {e}") from None
+        bound.apply_defaults()
+        return tuple(bound.arguments[n] for n in self.names)
+
+    def _array(self, x: Any) -> Any:
+        """Anything else that holds numbers."""
+        if hasattr(x, "__array__"):
+            array = np.asarray(x)
+            if array.dtype.kind in "biuf":
+                return array
+        if callable(x):
+            raise ArgumentError(f"{self.name}: name the function {x!r:.40} as static: sg.function(f, static=...)")
+        raise DtypeError(f"{self.name}: {type(x).__name__} {x!r:.40} is no array of real numbers")
+
+    def _static_slots(self, values: Sequence[Any]) -> set[int]:
+        found, start = set(), 0
+        for n, v in zip(self.names, values, strict=True):
+            count = len(flatten(v)[0])
+            if n in self._static:
+                found |= set(range(start, start + count))
+            start += count
+        return found
+
+    def _kind(self, values: Sequence[Any]) -> Kind:
+        arguments, types = [], []
+        for n, v in zip(self.names, values, strict=True):
+            leaves, spec = flatten(v)
+            number = [n not in self._static and not _is_static(x) for x in leaves]
+            arguments.append(
+                Structure(spec, tuple(NUMBER if is_number else x for x, is_number in zip(leaves, number, strict=True)))
+            )
+            types += [_type(self.name, n, x) for x, is_number in zip(leaves, number, strict=True) if is_number]
+        weak = [
+            k
+            for k, x in enumerate(x for a, v in zip(arguments, values, strict=True) for x in _numbers(a, v))
+            if x.__class__ is float
+        ]
+        strong = {t.dtype for k, t in enumerate(types) if k not in weak and t.dtype in FLOATS}
+        if strong == {"float32"}:  # as NumPy: a Python float adapts to the arrays
+            for k in weak:
+                types[k] = Type("float32", types[k].shape)
+        return Kind(tuple(arguments), tuple(types))
+
+    def of_kind(self, kind: Kind) -> Specialised:
+        """The function for arguments of this kind."""
+        names = []
+        for n, a in zip(self.names, kind.arguments, strict=True):
+            own = names_of(n, a.spec)
+            names += [leaf for leaf, f in zip(own, a.fixed, strict=True) if f is NUMBER]
+        if len(set(names)) < len(names):
+            names = []
+            for n, a in zip(self.names, kind.arguments, strict=True):
+                paths = ["_".join(map(str, (n, *p))) for p in a.spec.paths()]
+                names += [leaf for leaf, f in zip(paths, a.fixed, strict=True) if f is NUMBER]
+        return self._build(kind, tuple(names))
+
+    def chosen(self, wrt: Any) -> tuple[list[int], bool]:
+        """Positions of the arguments that `wrt` means (the first, unless given), and whether it means one."""
+        many = isinstance(wrt, (list, tuple))
+        found = []
+        for w in wrt if many else [0 if wrt is None else wrt]:
+            if isinstance(w, int) and not isinstance(w, bool) and -len(self.names) <= w < len(self.names):
+                found.append(w % len(self.names))
+            elif str(w) in self.names:
+                found.append(self.names.index(str(w)))
+            else:
+                raise ArgumentError(f"wrt={w!r}: not an argument of {self.name}; it has {', '.join(self.names)}")
+        if len(set(found)) < len(found):
+            raise ArgumentError(f"wrt names an argument twice: {wrt}")
+        for k in found:
+            if self.names[k] in self._static:
+                raise ArgumentError(f"wrt={self.names[k]!r} is static in {self.name}")
+        return found, not many
+
+    def _shown(self, args: Sequence[Any], named: dict[str, Any]) -> Function:
+        """What to show: for these arguments, or of the kind of the latest call."""
+        if args or named:
+            return self.specialise(*args, **named)
+        if self._latest is None:
+            owner = self._parent
+            while owner is not None and owner._latest is None:
+                owner = owner._parent
+            if owner is None and self._parent is None:
+                owner = None
+            if owner is None or owner._latest is None or len(owner.names) != len(self.names):
+                given = ", ".join(self.names)
+                raise ArgumentError(
+                    f"{self.name} has no shapes yet: call it first, or give arguments, as in .latex({given})"
+                )
+            self._latest = self.of_kind(owner._latest.kind)
+        return self._latest.function
+
+    def latex(self, /, *args: Any, **named: Any) -> str:
+        """The formula as LaTeX, for arguments like these or like those of the latest call."""
+        return self._shown(args, named).latex()
+
+    def python(self, /, *args: Any, **named: Any) -> str:
+        """The source of a NumPy function, for arguments like these or like those of the latest call."""
+        return self._shown(args, named).python()
+
+    def sympy(self, /, *args: Any, **named: Any) -> Any:
+        """SymPy's expression, for arguments like these or like those of the latest call."""
+        return self._shown(args, named).sympy()
+
+    def explain(self, /, *args: Any, **named: Any) -> str:
+        """How it was derived and what runs it, for arguments like these or like those of the latest call."""
+        return self._shown(args, named).explain()
+
+    def count_ops(self, /, *args: Any, **named: Any) -> int:
+        """Machine operations of one evaluation, for arguments like these or like those of the latest call."""
+        return self._shown(args, named).count_ops()
+
+    def _repr_latex_(self) -> str | None:
+        try:
+            return self._shown((), {})._repr_latex_()
+        except ArgumentError:
+            return None
+
+    def __repr__(self) -> str:
+        known = f"; traced for {len(self._made)} kinds of arguments" if len(self._made) > 1 else ""
+        if self._latest is not None:
+            return repr(self._latest.function)[:-1] + known + ")"
+        return f"Function({self.name}: {', '.join(self.names)}; traced at its first call)"
+
+
+def from_python(fn: Callable[..., Any], static: Any = (), name: str | None = None) -> PythonFunction:
+    """A PythonFunction of a plain Python function."""
+    from symgrad.define.numpy import trace
+
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{fn!r:.60} has no signature that can be read; wrap it in a def") from None
+    own = name or getattr(fn, "__name__", "f")
+    names = list(signature.parameters)
+    wanted = [static] if isinstance(static, (str, int)) else list(static)
+    fixed = frozenset(names[s] if isinstance(s, int) else s for s in wanted)
+    if fixed - set(names):
+        raise ArgumentError(f"static={sorted(fixed - set(names))}: not an argument of {own}; it has {', '.join(names)}")
+
+    def build(kind: Kind, leaf_names: tuple[str, ...]) -> Specialised:
+        def call(arrays: list[Any]) -> Any:
+            values, start = [], 0
+            for a in kind.arguments:
+                values.append(a.nest(arrays[start : start + a.count]))
+                start += a.count
+            return _call(fn, signature, values)
+
+        found = trace(fn, leaf_names, kind.types, call, flatten)
+        count = len(found.outputs)
+        function = Function(
+            found.graph, found.inputs, found.outputs, name=own, tree=0 if count == 1 else tuple(range(count))
+        )
+        return Specialised(function, kind, Structure(found.result, (NUMBER,) * count))
+
+    return PythonFunction(own, signature, build, fixed)
+
+
+def _call(fn: Callable[..., Any], signature: inspect.Signature, values: Sequence[Any]) -> Any:
+    args: list[Any] = []
+    named: dict[str, Any] = {}
+    for p, v in zip(signature.parameters.values(), values, strict=True):
+        if p.kind is p.VAR_POSITIONAL:
+            args += v
+        elif p.kind is p.VAR_KEYWORD:
+            named.update(v)
+        elif p.kind is p.KEYWORD_ONLY:
+            named[p.name] = v
+        else:
+            args.append(v)
+    return fn(*args, **named)
+
+
+def variable_slots(f: PythonFunction, made: Specialised, wrt: Any) -> tuple[list[int], Structure]:
+    """Inputs of the Function that `wrt` means, and how a derivative by them nests. DtypeError for integers."""
+    chosen, single = f.chosen(wrt)
+    slots = [s for k in chosen for s in made.kind.slots(k)]
+    for k in chosen:
+        for s in made.kind.slots(k):
+            if made.kind.types[s].dtype not in FLOATS:
+                raise DtypeError(
+                    f"{f.name}: {made.function.names[s]} is {made.kind.types[s].dtype}, and derivatives are by "
+                    f"floating-point numbers; give {f.names[k]} as float64, or leave it out of wrt="
+                )
+    if not slots:
+        raise ArgumentError(
+            f"{f.name}: there is no number in {', '.join(f.names[k] for k in chosen)} to differentiate by"
+        )
+    parts = [made.kind.arguments[k].without_fixed() for k in chosen]
+    return slots, parts[0] if single else tuple_of(parts)
+
+
+def lifted(
+    f: PythonFunction,
+    name: str,
+    wrt: Any,
+    derive: Callable[[Function, list[int]], Function],
+    result: Callable[[Structure, Structure], Structure],
+) -> PythonFunction:
+    """The transform of a PythonFunction: `derive(function, inputs)` for each kind of arguments.
+
+    `result(value, variables)` says how the outputs nest.
+    """
+    chosen, _ = f.chosen(wrt)
+
+    def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
+        parent = f.of_kind(kind)
+        slots, variables = variable_slots(f, parent, wrt)
+        return Specialised(derive(parent.function, slots), kind, result(parent.result, variables))
+
+    return PythonFunction(f"{name} {f.name}", f.signature, build, f._static, f._floats | frozenset(chosen), parent=f)
+
+
+def _numbers(a: Structure, value: Any) -> list[Any]:
+    return [x for x, f in zip(flatten(value)[0], a.fixed, strict=True) if f is NUMBER]
+
+
+def _is_static(x: Any) -> bool:
+    return isinstance(x, (bool, *_STATIC)) or inspect.isroutine(x) or isinstance(x, type)
+
+
+def _static_key(x: Any) -> Any:
+    """A key for a value that is part of the definition."""
+    try:
+        hash(x)
+    except TypeError:
+        if isinstance(x, np.ndarray):
+            return ("array", x.shape, x.dtype, x.tobytes())
+        raise ArgumentError(f"a static argument must be hashable, {x!r:.60} is not") from None
+    return (type(x), x)
+
+
+def _with_floats(value: Any) -> Any:
+    """The pytree with Python's integers as floats: variables of a derivative."""
+    leaves, spec = flatten(value)
+    return Structure(spec, (NUMBER,) * len(leaves)).nest([float(x) if type(x) is int else x for x in leaves])
+
+
+def _type(function: str, name: str, x: Any) -> Type:
+    if x.__class__ is float:
+        return Type("float64")
+    if x.__class__ is int:
+        return Type("int64")
+    array = np.asarray(x)
+    dtype = array.dtype
+    own = dtype.name if dtype.name in DTYPES else {"f2": "float32"}.get(dtype.str[1:]) if dtype.kind == "f" else "int64"
+    if own is None or dtype.kind not in "biuf":
+        raise DtypeError(f"{function}: {name} has dtype {dtype}; it takes bool, integers, float32 and float64")
+    return Type(own, array.shape)
+
+
+def take_as_function(f: Any) -> Any:
+    """A Function or PythonFunction as it is; another callable traced. ArgumentError for anything else."""
+    if isinstance(f, (Function, PythonFunction)):
+        return f
+    if callable(f):
+        return from_python(f)
+    raise ArgumentError(
+        f"{f!r:.60} is no Function; make one with sg.function(symbols, expression) or of a Python function"
+    )
+
+
+def function(
+    symbols: Any = None, expression: Any = None, *, name: str | None = None, dtype: str = "float64", static: Any = ()
+) -> Any:
+    """A Function from SymPy, or of a Python function over NumPy arrays.
+
+    Args:
+        symbols: SymPy: the arguments, in order: a symbol or a sequence of symbols, of applied functions `q(t)`, of
+            their derivatives. Free symbols that are left out become named parameters, after the others.
+            Python: the function itself; `sg.function` serves as a decorator.
+        expression: SymPy: a scalar, a list of scalars (result of shape (n,)), a matrix, or a tuple of these.
+        name: how the function shows itself.
+        dtype: SymPy: "float64" or "float32". A Python function has the dtypes of its arguments.
+        static: Python: names or positions of arguments that are part of the definition (sizes, options): the
+            function is traced anew for each of their values.
+
+    Raises:
+        UnsupportedError: a sub-expression has no numerical meaning; it is named.
+        ArgumentError: a symbol is listed twice, or is none.
+        TraceError: at a call, for what can't be traced in a Python function; it shows the line.
+
+    Example:
+        >>> import numpy as np, sympy as sp, symgrad as sg
+        >>> x, y = sp.symbols("x y")
+        >>> sg.function([x, y], x**2 + y**2)(3.0, 4.0)
+        25.0
+        >>> loss = sg.function(lambda w, X: np.sum((X @ w) ** 2))
+        >>> loss(np.array([1.0, 2.0]), np.eye(2))
+        5.0
+    """
+    if expression is None:
+        if symbols is None:
+            return lambda fn: from_python(fn, static, name)
+        if isinstance(symbols, (Function, PythonFunction)):
+            return symbols
+        if callable(symbols) and not hasattr(symbols, "free_symbols"):
+            return from_python(symbols, static, name)
+        raise ArgumentError("sg.function takes symbols and an expression, or a Python function")
+    from symgrad.define.from_sympy import from_sympy
+
+    d = from_sympy(symbols, expression, dtype)
+    return Function(
+        d.graph, d.inputs, d.outputs, name=name or "f", tree=d.tree, parameters=d.parameters, symbols=d.symbols
+    )
+
+
+RESULTS: dict[str, Callable[[Structure, Structure], Structure]] = {
+    "gradient": lambda value, variables: variables,
+    "value_and_gradient": lambda value, variables: tuple_of([value, variables]),
+    "jacobian": lambda value, variables: value.of_each(variables),
+    "hessian": lambda value, variables: variables.of_each(variables),
+    "value": lambda value, variables: value,
+}
+"""How the results of the transforms nest, given the nesting of the value and of the variables."""
+
+__all__ = [
+    "LEAF",
+    "RESULTS",
+    "Kind",
+    "PythonFunction",
+    "Specialised",
+    "from_python",
+    "function",
+    "lifted",
+    "take_as_function",
+]
