@@ -30,11 +30,12 @@ ROOMS = {
     "arrays": BELOW | {"function"},
     "tree": set(),
     "generic": BELOW | {"function", "tree"},
-    "transforms": BELOW | {"function", "arrays", "generic", "tree"},
-    "products": BELOW | {"function", "arrays", "generic", "tree", "transforms"},
-    "train": BELOW | {"function", "generic", "tree", "transforms", "products"},
-    "__init__": {"errors", "ops", "function", "generic", "transforms", "products", "train"},
-    "cli": BELOW | {"function", "generic", "tree", "transforms", "products", "train", "__init__"},
+    "defining": BELOW | {"function", "generic", "tree"},
+    "transforms": BELOW | {"function", "arrays", "defining", "generic", "tree"},
+    "products": BELOW | {"function", "arrays", "defining", "generic", "tree", "transforms"},
+    "train": BELOW | {"function", "defining", "generic", "tree", "transforms", "products"},
+    "__init__": {"errors", "ops", "function", "defining", "generic", "transforms", "products", "train"},
+    "cli": BELOW | {"function", "defining", "generic", "tree", "transforms", "products", "train", "__init__"},
     "__main__": {"cli"},
 }
 ONLY_IN = {"llvmlite": "run/llvmlite.py", "torch": None, "jax": None, "tensorflow": None, "dask": None}

@@ -1,6 +1,7 @@
 """symgrad: exact derivatives of any order, as formulas you can read and as machine code."""
 
 import symgrad.ops  # noqa: F401  importing declares every operation
+from symgrad.defining import function
 from symgrad.errors import (
     ArgumentError,
     CacheWarning,
@@ -11,7 +12,7 @@ from symgrad.errors import (
     UnsupportedError,
 )
 from symgrad.function import Function
-from symgrad.generic import PythonFunction, function
+from symgrad.generic import PythonFunction
 from symgrad.products import hvp, jvp, vjp
 from symgrad.train.fit import fit
 from symgrad.train.optimizers import adam, momentum, sgd

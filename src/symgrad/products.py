@@ -6,24 +6,29 @@ transforms take arguments, these take functions: the direction becomes further i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from symgrad.defining import take_as_function
 from symgrad.derive.cotangents import cotangents
 from symgrad.derive.tangents import tangents, zero_like
+from symgrad.errors import ArgumentError
 from symgrad.function import Function
+from symgrad.generic import Kind, PythonFunction, Specialised, variable_slots
 from symgrad.graph import Graph, Node, Type
 from symgrad.graph.pause import no_collector
 from symgrad.graph.tree import Csr, Tree
 from symgrad.simplify import simplify
 from symgrad.transforms import grad, variables
+from symgrad.tree import Structure, tuple_of
 
 
-def jvp(f: Function, wrt: Any = None) -> Function:
+def jvp(f: Any, wrt: Any = None) -> Any:
     """(value, tangent): the value, and its derivative along a direction.
 
-    The inputs are those of `f`, then one tangent per variable x, named d_x, of the type of x. The tangent has
-    the form of the value.
+    The inputs are those of `f`, then one tangent per variable x, named d_x, of the type of x (of a Python
+    function, a pytree like the argument x). The tangent has the form of the value.
 
     Example:
         >>> import sympy as sp, symgrad as sg
@@ -31,6 +36,9 @@ def jvp(f: Function, wrt: Any = None) -> Function:
         >>> sg.jvp(sg.function([x, y], x * y))(3.0, 4.0, 1.0, 0.0)
         (12.0, 4.0)
     """
+    f = take_as_function(f)
+    if isinstance(f, PythonFunction):
+        return _along(f, "jvp", wrt, jvp, lambda value, variables: tuple_of([value, value]))
     chosen, _ = variables(f, wrt)
     with no_collector():
         g, roots, inputs = _lean(f)
@@ -40,12 +48,16 @@ def jvp(f: Function, wrt: Any = None) -> Function:
     return _result(f, g, inputs + new, roots + full, (f.tree, shifted(f.tree, len(roots))), "jvp")
 
 
-def vjp(f: Function, wrt: Any = None) -> Function:
+def vjp(f: Any, wrt: Any = None) -> Any:
     """(value, gradient): the value, and the derivative of a weighted sum of all its numbers.
 
     The inputs are those of `f`, then one array of weights (a cotangent) per output, of the type of the output:
-    `ct`, or `ct0`, `ct1`, ... of several. The gradient has the form of that of `sg.grad`.
+    `ct`, or `ct0`, `ct1`, ... of several (of a Python function, one pytree `ct` like its result). The gradient has
+    the form of that of `sg.grad`.
     """
+    f = take_as_function(f)
+    if isinstance(f, PythonFunction):
+        return _weighted(f, wrt)
     chosen, single = variables(f, wrt)
     with no_collector():
         g, roots, inputs = _lean(f)
@@ -61,12 +73,15 @@ def vjp(f: Function, wrt: Any = None) -> Function:
     return _result(f, g, inputs + new, roots + found, (f.tree, gradient), "vjp")
 
 
-def hvp(f: Function, wrt: Any = None) -> Function:
+def hvp(f: Any, wrt: Any = None) -> Any:
     """The Hessian of a scalar function times a vector, as forward over reverse: the Hessian is never formed.
 
     The inputs are those of `f`, then one entry of the vector per variable x, named d_x, of the type of x. The
     result has the form of that of `sg.grad`.
     """
+    f = take_as_function(f)
+    if isinstance(f, PythonFunction):
+        return _along(f, "hvp", wrt, hvp, lambda value, variables: variables)
     chosen, _ = variables(f, wrt)
     first = grad(f, wrt)
     with no_collector():
@@ -75,6 +90,94 @@ def hvp(f: Function, wrt: Any = None) -> Function:
         found = tangents(g, roots, {inputs[k]: d for k, d in zip(chosen, new, strict=True)})
         full = [zero_like(g, r) if t is None else t for r, t in zip(roots, found, strict=True)]
     return _result(f, g, inputs + new, full, first.tree, "hvp")
+
+
+def _along(
+    f: PythonFunction,
+    name: str,
+    wrt: Any,
+    derive: Callable[[Function, list[int]], Function],
+    result: Callable[[Structure, Structure], Structure],
+) -> PythonFunction:
+    """A transform of a Python function that takes a direction: one further argument per variable, nested alike."""
+    chosen, _ = f.chosen(wrt)
+    known = len(f.names)
+
+    def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
+        parent = f.of_kind(kind.first(known))
+        slots, variables = variable_slots(f, parent, wrt)
+        for n, k in enumerate(chosen):
+            wanted = [kind.types[s] for s in kind.slots(k)]
+            given = [kind.types[s] for s in kind.slots(known + n)]
+            if [t.shape for t in wanted] != [t.shape for t in given]:
+                shapes = [", ".join(str(t.shape) for t in part) for part in (given, wanted)]
+                raise ArgumentError(
+                    f"{name} {f.name}: d_{f.names[k]} has shape {shapes[0]}, {f.names[k]} has {shapes[1]}; "
+                    "a direction is nested and shaped like its variable"
+                )
+        return Specialised(_flat(derive(parent.function, slots)), kind, result(parent.result, variables))
+
+    return PythonFunction(
+        f"{name} {f.name}",
+        _extended(f.signature, [f"d_{f.names[k]}" for k in chosen]),
+        build,
+        f._static,
+        f._floats | frozenset(chosen) | frozenset(range(known, known + len(chosen))),
+        parent=f,
+    )
+
+
+def _weighted(f: PythonFunction, wrt: Any) -> PythonFunction:
+    """vjp of a Python function: one further argument `ct`, nested like the result."""
+    chosen, _ = f.chosen(wrt)
+    known = len(f.names)
+
+    def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
+        parent = f.of_kind(kind.first(known))
+        slots, variables = variable_slots(f, parent, wrt)
+        own = parent.function
+        wanted = [own.graph.types[o].shape for o in own.outputs]
+        given = [kind.types[s].shape for s in kind.slots(known)]
+        if wanted != given:
+            raise ArgumentError(
+                f"vjp {f.name}: ct has shape {', '.join(map(str, given))}, the result {', '.join(map(str, wanted))}; "
+                "ct is nested and shaped like the result"
+            )
+        return Specialised(_flat(vjp(own, slots)), kind, tuple_of([parent.result, variables]))
+
+    return PythonFunction(
+        f"vjp {f.name}",
+        _extended(f.signature, ["ct"]),
+        build,
+        f._static,
+        f._floats | frozenset(chosen) | {known},
+        parent=f,
+    )
+
+
+def _extended(signature: inspect.Signature, names: Sequence[str]) -> inspect.Signature:
+    """The signature with further parameters at its end. ArgumentError where no further one can be given."""
+    kinds = inspect.Parameter
+    if any(
+        p.kind in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD, kinds.KEYWORD_ONLY) for p in signature.parameters.values()
+    ):
+        raise ArgumentError(f"a function of {signature} takes no direction as a further argument; wrap it in a def")
+    plain = [p.replace(default=kinds.empty) for p in signature.parameters.values()]
+    taken = set(signature.parameters)
+    for n in names:
+        while n in taken:
+            n += "_"
+        taken.add(n)
+        plain.append(kinds(n, kinds.POSITIONAL_OR_KEYWORD))
+    return signature.replace(parameters=plain)
+
+
+def _flat(f: Function) -> Function:
+    """The same function with its outputs in one tuple."""
+    n = len(f.outputs)
+    inputs = [f.graph.input(f.graph.attrs[i][0], f.graph.types[i]) for i in f.inputs]
+    tree = 0 if n == 1 else tuple(range(n))
+    return Function(f.graph, inputs, f.outputs, name=f.name, tree=tree, notes=f._notes, simple=True)
 
 
 def shifted(tree: Tree, by: int) -> Tree:

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from symgrad import arrays
+from symgrad.defining import take_as_function
 from symgrad.derive.accumulate import Entries
 from symgrad.derive.choose import accumulate
 from symgrad.derive.taylor import derivatives
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
-from symgrad.generic import RESULTS, PythonFunction, lifted, take_as_function
+from symgrad.generic import RESULTS, PythonFunction, lifted
 from symgrad.graph import FLOATS, REGISTER, Graph
 from symgrad.graph.pause import no_collector
 from symgrad.graph.tree import Csr

@@ -20,13 +20,13 @@ class Structure(NamedTuple):
     """Per leaf, `NUMBER` or the value that it always has."""
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Number of leaves that are numbers."""
         return sum(f is NUMBER for f in self.fixed)
 
     def nest(self, leaves: Sequence[Any]) -> Any:
         """The pytree with these numbers."""
-        if self.count == len(self.fixed):
+        if self.size == len(self.fixed):
             return optree.tree_unflatten(self.spec, leaves)
         numbers = iter(leaves)
         return optree.tree_unflatten(self.spec, [next(numbers) if f is NUMBER else f for f in self.fixed])

@@ -11,7 +11,7 @@ import sympy as sp
 
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.function import Function
-from symgrad.generic import function
+from symgrad.defining import function
 from symgrad.train.data import Table, column, named
 from symgrad.train.names import check_names, sides, starts, symbols_of, without_vectors
 from symgrad.train.rows import Rows, places

@@ -10,7 +10,7 @@ import numpy as np
 
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
-from symgrad.generic import function
+from symgrad.defining import function
 from symgrad.train.data import Table
 from symgrad.train.names import Local
 from symgrad.train.progress import Progress

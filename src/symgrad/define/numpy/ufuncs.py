@@ -55,7 +55,8 @@ def _by_name(ufunc: Any, name: str) -> Any:
 
 def enter(ufunc: Any) -> None:
     """A ufunc whose operation has its name, or the one in `SAME`."""
-    name = SAME.get(ufunc.__name__, ufunc.__name__)
+    own = str(ufunc.__name__)
+    name = SAME.get(own, own)
     op = REGISTER.get(name)
     if op is not None and op.kind in ("elementwise", "constant") and op.arity == ufunc.nin and not op.attrs:
         UFUNCS[ufunc] = _by_name(ufunc, name)
