@@ -87,7 +87,9 @@ class PythonFunction:
         self._build = build
         self._static = static
         self._floats = floats
-        self._parent = parent
+        shared = parent is not None and parent.names == self.names
+        self._latest_kind: list[Kind] = parent._latest_kind if parent is not None and shared else []
+        """Of the latest call of this function or of a relative that takes the same arguments."""
         self._made: dict[Any, Specialised] = {}
         self._latest: Specialised | None = None
         kinds = {p.kind for p in signature.parameters.values()}
@@ -130,6 +132,7 @@ class PythonFunction:
             made = self.of_kind(self._kind(values))
             self._made[tuple(key)] = made
         self._latest = made
+        self._latest_kind[:] = [made.kind]
         return made, numbers
 
     def _bound(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Any, ...]:
@@ -217,18 +220,13 @@ class PythonFunction:
         """What to show: for these arguments, or of the kind of the latest call."""
         if args or named:
             return self.specialise(*args, **named)
-        if self._latest is None:
-            owner = self._parent
-            while owner is not None and owner._latest is None:
-                owner = owner._parent
-            if owner is None and self._parent is None:
-                owner = None
-            if owner is None or owner._latest is None or len(owner.names) != len(self.names):
-                given = ", ".join(self.names)
-                raise ArgumentError(
-                    f"{self.name} has no shapes yet: call it first, or give arguments, as in .latex({given})"
-                )
-            self._latest = self.of_kind(owner._latest.kind)
+        if not self._latest_kind:
+            given = ", ".join(self.names)
+            raise ArgumentError(
+                f"{self.name} has no shapes yet: call it first, or give arguments, as in .latex({given})"
+            )
+        if self._latest is None or self._latest.kind is not self._latest_kind[0]:
+            self._latest = self.of_kind(self._latest_kind[0])
         return self._latest.function
 
     def latex(self, /, *args: Any, **named: Any) -> str:
@@ -252,15 +250,12 @@ class PythonFunction:
         return self._shown(args, named).count_ops()
 
     def _repr_latex_(self) -> str | None:
-        try:
-            return self._shown((), {})._repr_latex_()
-        except ArgumentError:
-            return None
+        return self._shown((), {})._repr_latex_() if self._latest_kind else None
 
     def __repr__(self) -> str:
         known = f"; traced for {len(self._made)} kinds of arguments" if len(self._made) > 1 else ""
-        if self._latest is not None:
-            return repr(self._latest.function)[:-1] + known + ")"
+        if self._latest_kind:
+            return repr(self._shown((), {}))[:-1] + known + ")"
         return f"Function({self.name}: {', '.join(self.names)}; traced at its first call)"
 
 
@@ -283,6 +278,15 @@ def variable_slots(f: PythonFunction, made: Specialised, wrt: Any) -> tuple[list
     return slots, parts[0] if single else tuple_of(parts)
 
 
+def flat(f: Function) -> Function:
+    """The same function with its outputs in one tuple; a single one bare."""
+    n = len(f.outputs)
+    tree = 0 if n == 1 else tuple(range(n))
+    if f.tree == tree:
+        return f
+    return Function(f.graph, f.inputs, f.outputs, name=f.name, tree=tree, notes=f._notes, simple=f._simple)
+
+
 def lifted(
     f: PythonFunction,
     name: str,
@@ -299,7 +303,7 @@ def lifted(
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
         parent = f.of_kind(kind)
         slots, variables = variable_slots(f, parent, wrt)
-        return Specialised(derive(parent.function, slots), kind, result(parent.result, variables))
+        return Specialised(flat(derive(parent.function, slots)), kind, result(parent.result, variables))
 
     return PythonFunction(f"{name} {f.name}", f.signature, build, f._static, f._floats | frozenset(chosen), parent=f)
 

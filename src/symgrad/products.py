@@ -15,7 +15,7 @@ from symgrad.derive.cotangents import cotangents
 from symgrad.derive.tangents import tangents, zero_like
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
-from symgrad.generic import Kind, PythonFunction, Specialised, variable_slots
+from symgrad.generic import Kind, PythonFunction, Specialised, flat, variable_slots
 from symgrad.graph import Graph, Node, Type
 from symgrad.graph.pause import no_collector
 from symgrad.graph.tree import Csr, Tree
@@ -115,7 +115,7 @@ def _along(
                     f"{name} {f.name}: d_{f.names[k]} has shape {shapes[0]}, {f.names[k]} has {shapes[1]}; "
                     "a direction is nested and shaped like its variable"
                 )
-        return Specialised(_flat(derive(parent.function, slots)), kind, result(parent.result, variables))
+        return Specialised(flat(derive(parent.function, slots)), kind, result(parent.result, variables))
 
     return PythonFunction(
         f"{name} {f.name}",
@@ -143,7 +143,7 @@ def _weighted(f: PythonFunction, wrt: Any) -> PythonFunction:
                 f"vjp {f.name}: ct has shape {', '.join(map(str, given))}, the result {', '.join(map(str, wanted))}; "
                 "ct is nested and shaped like the result"
             )
-        return Specialised(_flat(vjp(own, slots)), kind, tuple_of([parent.result, variables]))
+        return Specialised(flat(vjp(own, slots)), kind, tuple_of([parent.result, variables]))
 
     return PythonFunction(
         f"vjp {f.name}",
@@ -170,14 +170,6 @@ def _extended(signature: inspect.Signature, names: Sequence[str]) -> inspect.Sig
         taken.add(n)
         plain.append(kinds(n, kinds.POSITIONAL_OR_KEYWORD))
     return signature.replace(parameters=plain)
-
-
-def _flat(f: Function) -> Function:
-    """The same function with its outputs in one tuple."""
-    n = len(f.outputs)
-    inputs = [f.graph.input(f.graph.attrs[i][0], f.graph.types[i]) for i in f.inputs]
-    tree = 0 if n == 1 else tuple(range(n))
-    return Function(f.graph, inputs, f.outputs, name=f.name, tree=tree, notes=f._notes, simple=True)
 
 
 def shifted(tree: Tree, by: int) -> Tree:

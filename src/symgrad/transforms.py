@@ -204,24 +204,18 @@ def _whole_jacobian(f: Function, chosen: list[int], mode: str) -> Function:
     """One Jacobian per output and variable, with all axes of both."""
     name = f"jacobian {f.name}"
     if arrays.of_arrays(f, chosen, mode):
-        return _flat(_derived(f, *arrays.jacobian(f, chosen, False, False, whole=True), name=name))
+        return _derived(f, *arrays.jacobian(f, chosen, False, False, whole=True), name=name)
     g, entries, _, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
     outputs = [entries.get((r, c), g.const(0, _dtype(f, r))) for r in range(len(f.outputs)) for c in range(len(chosen))]
-    return _flat(_derived(f, g, outputs, 0, notes, name=name))
+    return _derived(f, g, outputs, tuple(range(len(outputs))), notes, name=name)
 
 
 def _whole_hessian(f: Function, chosen: list[int], mode: str) -> Function:
     """One block per pair of variables, with all axes of both."""
     name = f"hessian {f.name}"
     if arrays.of_arrays(f, chosen, mode):
-        return _flat(_derived(f, *arrays.hessian(f, chosen, False, False, whole=True), name=name))
+        return _derived(f, *arrays.hessian(f, chosen, False, False, whole=True), name=name)
     return _whole_jacobian(grad(f, chosen, mode), chosen, mode)
-
-
-def _flat(f: Function) -> Function:
-    """The same function with its outputs in one tuple; a single one bare."""
-    n = len(f.outputs)
-    return _derived(f, f.graph, f.outputs, 0 if n == 1 else tuple(range(n)), f._notes, name=f.name)
 
 
 def _dense(f: Function, tree: Csr) -> Function:
