@@ -134,9 +134,9 @@ class Nest:
             _check_dtypes(s.access.dtype, g.types[s.value].dtype, "store")
             if s.how not in HOW:
                 raise ArgumentError(f"a store is one of {', '.join(HOW)}, not {s.how!r}")
-            if s.how == "set" and any(n > 1 and not c for n, c in zip(self.sizes, s.access.strides, strict=True)):
-                if not s.access.at:
-                    raise ArgumentError(f"a store without a stride on an axis reduces it: say how ({s})")
+            lost = any(n > 1 and not c for n, c in zip(self.sizes, s.access.strides, strict=True))
+            if s.how == "set" and lost and self.points and not s.access.at:
+                raise ArgumentError(f"a store without a stride on an axis reduces it: say how ({s})")
             if s.how != "set" and s.access.at and not s.keep:
                 raise ArgumentError("a reduction into computed places adds to what is there: fill it, and say keep")
 

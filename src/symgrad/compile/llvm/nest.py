@@ -1,0 +1,210 @@
+"""Nests and calls, one after the other, as a module of LLVM IR.
+
+    i32 @run(ptr table)                                   all steps, in order, in this thread
+    i32 @steps.<k>(ptr table)                             the steps of part k
+    i32 @nest.<k>(ptr table, i64 first, i64 last)         the nest that is part k, for [first, last) of its split axis
+    i32 @begin.<k>(ptr table)                             what comes before that: results that sums are added to
+
+table: a pointer to each buffer. The result is 0, or 1 where a computed place was outside its array: then what
+the buffers that are stored to hold is undefined. Each part is to follow the one before; a long nest is a part of
+its own, so that its caller can share it out to threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from symgrad.compile.llvm.ir import literal
+from symgrad.compile.llvm.nest_loops import Loops, adds_to_memory
+from symgrad.compile.llvm.nest_order import Order, arrange
+from symgrad.compile.llvm.vector_math import functions
+from symgrad.compile.llvm.writer import Module, has
+from symgrad.compile.lower import lower
+from symgrad.compile.nest import Access, Call, Nest, Place, Step, Store, identity
+from symgrad.errors import UnsupportedError
+from symgrad.graph import Graph
+
+WORK = 4_000_000  # operations and accesses from which on a nest is a part of its own: about 0.3 ms
+_REFUSED = frozenset({"fold", "stack", "gather", "element"})
+
+
+@dataclass(frozen=True)
+class Part:
+    """One function of the module, for threads to share where `order` is not None.
+
+    Attributes:
+        name: of the function; `begin`: of the one to be called once before, if any.
+        order: of a nest that is a part of its own.
+        reduced: whether the split axis is reduced by all of its stores: then each thread needs results of its own.
+        work: operations and accesses.
+    """
+
+    name: str
+    begin: str | None = None
+    order: Order | None = None
+    reduced: bool = False
+    work: float = 0.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """IR text and the parts it has."""
+
+    text: str
+    parts: tuple[Part, ...]
+
+
+class _Shared:
+    """What the functions of the module need, collected."""
+
+    def __init__(self, fused: bool) -> None:
+        self.fused = fused
+        self.maths: set[tuple[str, int, str]] = set()
+        self.declarations: set[str] = set()
+        self.texts: list[str] = []
+
+    def loops(self, nest: Nest, vector_width: int, name: str, order: Order | None = None) -> Order:
+        """Write the function of a nest; `order` where it is known."""
+        module = Module(nest.dtype, self.fused)
+        order = order or replace(arrange(nest, vector_width * (2 if nest.dtype == "float32" else 1)), split=None)
+        lines = Loops(order, module).write()
+        head = f"define i32 @{name}(ptr %table, i64 %first, i64 %last) nounwind {{"
+        self.texts.append("\n".join([head, "entry:", *lines, "}"]))
+        self.maths |= module.maths
+        self.declarations |= module.declarations
+        return order
+
+
+def program(steps: Sequence[Step], vector_width: int, fused: bool, work: float = WORK) -> Program:
+    """The module of `steps`. vector_width: float64 lanes of the target; fused: whether it has a multiply-add.
+
+    work: from which size on a nest is a part of its own; infinite: never. UnsupportedError, naming the operation,
+    for a body that this back end can't compile.
+    """
+    shared = _Shared(fused)
+    parts: list[Part] = []
+    line: list[str] = []  # calls of the part being collected
+    all_calls: list[str] = []
+
+    def close() -> None:
+        if line:
+            name = f"steps.{len(parts)}"
+            shared.texts.append(_sequence(name, line))
+            parts.append(Part(name))
+            line.clear()
+
+    for k, step in enumerate(steps):
+        if isinstance(step, Call):
+            shared.texts.append(_call(step, f"call.{k}", shared))
+            calls = [f"@call.{k}(ptr %table)"]
+            line += calls
+            all_calls += calls
+            continue
+        nest = lowered(step)
+        calls, part = _nest(nest, k, vector_width, shared, work)
+        all_calls += calls
+        if part.order is not None and part.order.split is not None:
+            close()
+            parts.append(part)
+        else:
+            line += calls
+    close()
+    shared.texts.append(_sequence("run", all_calls))
+    maths = functions(sorted(shared.maths), fused)
+    declared = {d[d.index("@") : d.index("(")] if "(" in d else d.split(" ")[0]: d for d in sorted(shared.declarations)}
+    return Program("\n".join([*(declared | maths).values(), *shared.texts]) + "\n", tuple(parts))
+
+
+def lowered(nest: Nest) -> Nest:
+    """`nest` with a body of operations that this back end has."""
+    nest.check()
+    roots = nest.roots
+    body, new = lower(nest.body, roots, has, "native")
+    for i, needed in enumerate(body.reach(new)):
+        if needed and body.ops[i].name in _REFUSED:
+            raise UnsupportedError(f"a nest's body is a straight line of scalars; it has a {body.ops[i].name}")
+    to = dict(zip(roots, new, strict=True))
+
+    def access(a: Access) -> Access:
+        return replace(a, at=tuple(Place(to[p.node], p.stride, p.length) for p in a.at))
+
+    stores = tuple(replace(s, value=to[s.value], access=access(s.access)) for s in nest.stores)
+    return Nest(nest.sizes, tuple(access(a) for a in nest.loads), body, stores)
+
+
+def work_of(nest: Nest) -> float:
+    """Operations and accesses."""
+    return nest.points * (nest.body.operations(nest.roots) + 2.0 * (len(nest.loads) + len(nest.stores)))
+
+
+def _nest(nest: Nest, k: int, vector_width: int, shared: _Shared, limit: float) -> tuple[list[str], Part]:
+    """The functions of one nest: the calls that run it, and the part that it would be."""
+    accesses = [*nest.loads, *(s.access for s in nest.stores)]
+    if nest.points and any(p.length < 1 for a in accesses for p in a.at):
+        shared.texts.append(f"define i32 @nest.{k}(ptr %table) {{\n ret i32 1\n}}")  # no place is inside
+        return [f"@nest.{k}(ptr %table)"], Part(f"nest.{k}")
+    order = None
+    if nest.points:
+        order = arrange(nest, vector_width * (2 if nest.dtype == "float32" else 1))
+        if work_of(nest) < limit:
+            order = replace(order, split=None)
+    begin = [
+        _start(s, nest)
+        for s, merged in zip(nest.stores, order.nest.stores if order else nest.stores, strict=True)
+        if s.how != "set" and not s.keep and (order is None or adds_to_memory(order, merged))
+    ]
+    begin = [f for f in begin if f.points]
+    calls = []
+    for n, f in enumerate(begin):
+        name = f"fill.{k}.{n}"
+        own = shared.loops(f, vector_width, name)
+        calls.append(f"@{name}(ptr %table, i64 0, i64 {_length(own)})")
+    if begin:
+        shared.texts.append(_sequence(f"begin.{k}", calls))
+        calls = [f"@begin.{k}(ptr %table)"]
+    if order is not None:
+        shared.loops(nest, vector_width, f"nest.{k}", order)
+        calls.append(f"@nest.{k}(ptr %table, i64 0, i64 {_length(order)})")
+    reduced = order is not None and order.split is not None and order.split_reduced
+    return calls, Part(f"nest.{k}", f"begin.{k}" if begin else None, order, reduced, work_of(nest))
+
+
+def _length(order: Order) -> int:
+    return order.nest.sizes[order.split] if order.split is not None else 0
+
+
+def _start(s: Store, nest: Nest) -> Nest:
+    """Setting a reduction's results to what it begins with."""
+    g = Graph()
+    value = g.const(identity(s.how, s.access.dtype), s.access.dtype)
+    kept = tuple(n if c else 1 for n, c in zip(nest.sizes, s.access.strides, strict=True))
+    return Nest(kept, (), g, (Store(value, s.access),))
+
+
+def _sequence(name: str, calls: Sequence[str]) -> str:
+    """A function of calls that each say 0 or 1."""
+    lines = [f" %s{n} = call i32 {call}" for n, call in enumerate(calls)]
+    lines += [f" %t{n} = or i32 {f'%t{n - 1}' if n else '0'}, %s{n}" for n in range(len(calls))]
+    result = f"%t{len(calls) - 1}" if calls else "0"
+    return "\n".join([f"define i32 @{name}(ptr %table) nounwind {{", *lines, f" ret i32 {result}", "}"])
+
+
+def _call(call: Call, name: str, shared: _Shared) -> str:
+    """A call of a C function that takes addresses."""
+    lines, passed = [], []
+    for n, (kind, *what) in enumerate(call.arguments):
+        at = f"%a{n}"
+        if kind == "buffer":
+            buffer, offset = what
+            lines += [f" {at}.t = getelementptr ptr, ptr %table, i64 {buffer}", f" {at}.p = load ptr, ptr {at}.t"]
+            lines.append(f" {at} = getelementptr i8, ptr {at}.p, i64 {offset}")
+        else:
+            type = {"int": "i32", "real": "double", "single": "float", "char": "i8"}[kind]
+            text = str(ord(what[0])) if kind == "char" else literal(what[0], type)
+            lines += [f" {at} = alloca {type}", f" store {type} {text}, ptr {at}"]
+        passed.append(f"ptr {at}")
+    f = f'@"{call.symbol}"'
+    shared.declarations.add(f"declare void {f}({', '.join(['ptr'] * len(passed))})")
+    lines.append(f" call void {f}({', '.join(passed)})")
+    return "\n".join([f"define internal i32 @{name}(ptr %table) {{", *lines, " ret i32 0", "}"])

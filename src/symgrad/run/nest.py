@@ -1,0 +1,131 @@
+"""Nests as machine code: compiled or from the cache, run on tables of buffers, long ones by several threads.
+
+    code = Nests(steps)
+    code(addresses)          # of the buffers, which are memory of the dtypes and extents that the steps say
+
+All strides are known when a nest is compiled. So arrays that come in another layout than was planned are copied
+first, or get nests of their own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from symgrad.compile.llvm.nest import Part, program
+from symgrad.compile.nest import Nest, Step, Store, identity
+from symgrad.errors import ArgumentError
+from symgrad.run import cache as disk
+from symgrad.run import llvmlite as llvm
+from symgrad.run.native import _pool, threads
+
+UFUNCS = {"add": np.add, "multiply": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+class Nests:
+    """`steps` as machine code.
+
+    Attributes:
+        parts: what a call runs, one after the other.
+        from_cache: whether the code was found on disk.
+        code: keeps the machine code alive; `code.address("run")` is `i32 (ptr table)`, in one thread.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        target = llvm.host()
+        self.program = program(steps, max(target.vector_width, 4), target.has_fma)
+        self.parts = self.program.parts
+        found = disk.key(self.program.text, target.key)
+        code = disk.read(found)
+        self.from_cache = code is not None
+        if code is None:
+            code = llvm.emit_object(self.program.text, target, 1)
+            disk.write(found, code)
+        self.code = llvm.load([code])
+        pointer, integer = ctypes.c_void_p, ctypes.c_int64
+        simple, ranged = (
+            ctypes.CFUNCTYPE(ctypes.c_int, pointer),
+            ctypes.CFUNCTYPE(ctypes.c_int, pointer, integer, integer),
+        )
+        self._functions = [(simple if p.order is None else ranged)(self.code.address(p.name)) for p in self.parts]
+        self._begins = [simple(self.code.address(p.begin)) if p.begin else None for p in self.parts]
+
+    def __call__(self, addresses: Any) -> None:
+        """Run on the buffers at `addresses` (a C-contiguous array of uintp). ArgumentError for a place outside."""
+        table = addresses.ctypes.data
+        bad = 0
+        for part, function, begin in zip(self.parts, self._functions, self._begins, strict=True):
+            if part.order is None:
+                bad |= function(table)
+            else:
+                bad |= self._shared(part, function, begin, addresses)
+        if bad:
+            raise ArgumentError("an index is outside its array")
+
+    def _shared(self, part: Part, function: Any, begin: Any, addresses: Any) -> int:
+        """A long nest, by all threads."""
+        order = part.order
+        assert order is not None and order.split is not None
+        n = order.nest.sizes[order.split]
+        step = order.step
+        count = min(threads(), n // step)
+        share = -(-n // (max(count, 1) * step)) * step
+        ranges = [(k, min(k + share, n)) for k in range(0, n, share)]
+        tables = [addresses] * len(ranges)
+        own = [_scratch(part, addresses) for _ in ranges[1:]] if part.reduced else []
+        if own:
+            tables = [addresses, *(table for table, _ in own)]
+        bad = 0
+        for table in tables if own else tables[:1]:
+            bad |= begin(table.ctypes.data) if begin else 0
+
+        def run(k: int) -> int:
+            return function(tables[k].ctypes.data, *ranges[k])
+
+        jobs: list[Future[int]] = []
+        with suppress(RuntimeError):  # no threads while the interpreter shuts down
+            jobs.extend(_pool(os.getpid()).submit(run, k) for k in range(1, len(ranges)))
+        for k in (0, *range(1 + len(jobs), len(ranges))):
+            bad |= run(k)
+        for job in jobs:
+            bad |= job.result()
+        for table in tables[1:] if own else ():
+            for s in order.nest.stores:
+                combine, kept = UFUNCS[s.how], _results(s, order.nest, addresses)
+                with np.errstate(all="ignore"):
+                    combine(kept, _results(s, order.nest, table), out=kept)
+        return bad
+
+
+def _scratch(part: Part, addresses: Any) -> tuple[Any, Any]:
+    """A table for one more thread of a nest whose stores are all reduced: (the table, the memory it adds)."""
+    assert part.order is not None
+    nest = part.order.nest
+    table, memory = addresses.copy(), []
+    for s in nest.stores:
+        a = s.access
+        ends = [(n - 1) * c for n, c in zip(nest.sizes, a.strides, strict=True)]
+        first, last = a.offset + sum(e for e in ends if e < 0), a.offset + sum(e for e in ends if e > 0)
+        own = np.full(last - first + 1, identity(s.how, a.dtype), a.dtype)
+        table[a.buffer] = own.ctypes.data - first * own.itemsize
+        memory.append(own)
+    return table, memory
+
+
+def _results(s: Store, nest: Nest, addresses: Any) -> Any:
+    """What store `s` writes to, as an array of the axes that it keeps."""
+    a = s.access
+    size = np.dtype(a.dtype).itemsize
+    kept = [(n, c) for n, c in zip(nest.sizes, a.strides, strict=True) if c]
+    start = int(addresses[a.buffer]) + a.offset * size
+    low = sum(min(c, 0) * (n - 1) for n, c in kept)
+    count = sum(abs(c) * (n - 1) for n, c in kept) + 1
+    memory = np.frombuffer((ctypes.c_char * (count * size)).from_address(start + low * size), a.dtype)
+    shape, strides = [n for n, _ in kept], [c * size for _, c in kept]
+    return np.ndarray(shape, a.dtype, memory, -low * size, strides)
