@@ -31,10 +31,11 @@ ROOMS = {
     "tree": set(),
     "generic": BELOW | {"function", "tree"},
     "defining": BELOW | {"function", "generic", "tree"},
+    "mapping": BELOW | {"function", "defining", "generic", "tree"},
     "transforms": BELOW | {"function", "arrays", "defining", "generic", "tree"},
     "products": BELOW | {"function", "arrays", "defining", "generic", "tree", "transforms"},
     "train": BELOW | {"function", "defining", "generic", "tree", "transforms", "products"},
-    "__init__": {"errors", "ops", "function", "defining", "generic", "transforms", "products", "train"},
+    "__init__": {"errors", "ops", "function", "defining", "generic", "mapping", "transforms", "products", "train"},
     "cli": BELOW | {"function", "defining", "generic", "tree", "transforms", "products", "train", "__init__"},
     "__main__": {"cli"},
 }

@@ -13,6 +13,7 @@ from symgrad.errors import (
 )
 from symgrad.function import Function
 from symgrad.generic import PythonFunction
+from symgrad.mapping import vmap
 from symgrad.products import hvp, jvp, vjp
 from symgrad.train.fit import fit
 from symgrad.train.optimizers import adam, momentum, sgd
@@ -47,4 +48,5 @@ __all__ = [
     "train_step",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

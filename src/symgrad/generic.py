@@ -7,6 +7,7 @@ of their kind, or takes the one that it made before. Transforms take a PythonFun
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,11 @@ class Specialised:
     result: Structure
 
     def __call__(self, numbers: Sequence[Any]) -> Any:
+        if any(map(_is_traced, numbers)):  # within a function that is being traced: a part of its graph
+            from symgrad.define.numpy.trace import inlined
+
+            own = self.function
+            return self.result.nest(inlined(own.graph, own.inputs, own.outputs, numbers))
         value = self.function(*numbers)
         return self.result.nest((value,) if self.function.tree == 0 else value)
 
@@ -148,6 +154,8 @@ class PythonFunction:
 
     def _array(self, x: Any) -> Any:
         """Anything else that holds numbers."""
+        if _is_traced(x):
+            return x
         if hasattr(x, "__array__"):
             array = np.asarray(x)
             if array.dtype.kind in "biuf":
@@ -316,6 +324,12 @@ def _is_static(x: Any) -> bool:
     return isinstance(x, (bool, *_STATIC)) or inspect.isroutine(x) or isinstance(x, type)
 
 
+def _is_traced(x: Any) -> bool:
+    """Whether this is an array of a function that is being traced; nothing is loaded to find out."""
+    tracer = sys.modules.get("symgrad.define.numpy.tracer")
+    return tracer is not None and isinstance(x, tracer.Array)
+
+
 def _static_key(x: Any) -> Any:
     """A key for a value that is part of the definition."""
     try:
@@ -338,7 +352,7 @@ def _type(function: str, name: str, x: Any) -> Type:
         return Type("float64")
     if x.__class__ is int:
         return Type("int64")
-    array = np.asarray(x)
+    array = x if _is_traced(x) else np.asarray(x)
     dtype = array.dtype
     own = dtype.name if dtype.name in DTYPES else {"f2": "float32"}.get(dtype.str[1:]) if dtype.kind == "f" else "int64"
     if own is None or dtype.kind not in "biuf":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from symgrad.define.numpy.scipy import dispatching
-from symgrad.define.numpy.tracer import Array, node
+from symgrad.define.numpy.tracer import Array, graph_of, node
 from symgrad.errors import TraceError
 from symgrad.graph import Graph, Type
 
@@ -49,3 +49,11 @@ def trace(
                 f"{name} returned {what} {leaf!r:.60}: return arrays, numbers, or containers of them"
             ) from e
     return Traced(g, inputs, outputs, structure)
+
+
+def inlined(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], values: Sequence[Any]) -> list[Array]:
+    """The outputs of another graph at these values, some of them traced, as a part of their graph."""
+    g = graph_of(*values)
+    seen = {i: node(g, v, graph.types[i].dtype) for i, v in zip(inputs, values, strict=True)}
+    graph.into(g, outputs, seen)
+    return [Array(g, seen[o]) for o in outputs]

@@ -1,0 +1,138 @@
+"""vmap: a function of one point as a function of many."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from symgrad.defining import take_as_function
+from symgrad.derive.batching import batched
+from symgrad.errors import ArgumentError
+from symgrad.function import Function
+from symgrad.generic import Kind, PythonFunction, Specialised, flat
+from symgrad.graph import Graph, Type
+from symgrad.graph.node import spread
+from symgrad.graph.pause import no_collector
+from symgrad.graph.tree import Csr
+from symgrad.ops.einsum import transpose
+from symgrad.simplify import simplify
+from symgrad.tree import NUMBER, Structure, flatten
+
+
+def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
+    """`f` at many points at once: arguments have one axis more, and so have the results.
+
+    Args:
+        f: a Python function of arrays, or a Function (one argument per input).
+        in_axes: where the arguments have the axis of the points: an int for all, or one entry per argument, None
+            for an argument that is the same at every point. Of a pytree, all leaves have it there.
+        out_axes: where the results get it.
+
+    Nothing runs point by point: the graph itself is rewritten, so the result may be derived, printed and compiled
+    like any other. Raises ArgumentError where the axes have different lengths.
+
+    Example:
+        >>> import numpy as np, symgrad as sg
+        >>> rows = sg.vmap(lambda x, w: np.sum(x * w), in_axes=(0, None))
+        >>> rows(np.arange(6.0).reshape(3, 2), np.array([1.0, 10.0]))
+        array([10., 32., 54.])
+    """
+    f = take_as_function(f)
+    if isinstance(f, Function):
+        f = _of_function(f)
+    axes = tuple(in_axes) if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(f.names)
+    if len(axes) != len(f.names) or not all(a is None or isinstance(a, int) for a in axes):
+        raise ArgumentError(
+            f"in_axes={in_axes!r}: {f.name} has arguments {', '.join(f.names)}; one int or None for each"
+        )
+    if all(a is None for a in axes):
+        raise ArgumentError(f"in_axes={in_axes!r}: at least one argument has an axis of points")
+    inner: PythonFunction = f
+
+    def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
+        places = [axes[k] for k, a in enumerate(kind.arguments) for _ in range(a.size)]
+        n, types = _without(inner, names, kind.types, places)
+        parent = inner.of_kind(Kind(kind.arguments, tuple(types)))
+        function = _mapped(parent.function, kind.types, places, n, out_axes)
+        return Specialised(flat(function), kind, parent.result)
+
+    return PythonFunction(f"vmap {f.name}", f.signature, build, f._static, f._floats, parent=f)
+
+
+def _without(
+    f: PythonFunction, names: tuple[str, ...], types: tuple[Type, ...], places: list[Any]
+) -> tuple[int, list[Type]]:
+    """The number of points, and the types of one."""
+    lengths: dict[str, int] = {}
+    found = []
+    for name, type, axis in zip(names, types, places, strict=True):
+        if axis is None:
+            found.append(type)
+            continue
+        shape = type.lengths
+        if not -len(shape) <= axis < len(shape):
+            raise ArgumentError(f"vmap {f.name}: {name} has shape {shape}, and no axis {axis}")
+        at = axis % len(shape)
+        lengths[name] = shape[at]
+        found.append(Type(type.dtype, shape[:at] + shape[at + 1 :]))
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise ArgumentError(f"vmap {f.name}: the arguments have different numbers of points: {listed}")
+    if not lengths:
+        raise ArgumentError(f"vmap {f.name}: no array among the arguments has an axis of points")
+    return next(iter(lengths.values())), found
+
+
+def _mapped(f: Function, types: tuple[Type, ...], places: list[Any], n: int, out_axis: int) -> Function:
+    with no_collector():
+        base, roots = f.lean(f.outputs)
+        out = Graph()
+        inputs = []
+        given: dict[int, tuple[int, bool]] = {}
+        for i, name, type, axis in zip(f.inputs_in(base), f.names, types, places, strict=True):
+            node = out.input(name, type)
+            inputs.append(node)
+            if axis is not None:
+                at = axis % len(type.shape)
+                node = transpose(out, node, (at, *(k for k in range(len(type.shape)) if k != at)))
+            given[i] = node, axis is not None
+        outputs = []
+        for (node, is_batched), r in zip(batched(base, roots, out, given, n), roots, strict=True):
+            shape = base.types[r].lengths
+            full = node if is_batched else spread(out, node, (n, *shape))
+            if not -len(shape) - 1 <= out_axis <= len(shape):
+                raise ArgumentError(f"vmap {f.name}: out_axes={out_axis} of a result of shape {(n, *shape)}")
+            at = out_axis % (len(shape) + 1)
+            order = (*range(1, at + 1), 0, *range(at + 1, len(shape) + 1))
+            outputs.append(transpose(out, full, order))
+        graph, outputs = simplify(out, outputs)
+        inputs = [graph.input(name, type) for name, type in zip(f.names, types, strict=True)]
+    return Function(graph, inputs, outputs, name=f"vmap {f.name}", tree=f.tree, notes=f._notes, simple=True)
+
+
+def _of_function(f: Function) -> PythonFunction:
+    """A Function as one of arguments of just its types."""
+    names = [n if n.isidentifier() else f"x{k}" for k, n in enumerate(f.names)]
+    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
+    own = flat(f)
+    count = len(own.outputs)
+    spec = _spec(f.tree)
+
+    def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
+        shapes = [own.graph.types[i].shape for i in own.inputs]
+        if [t.shape for t in kind.types] != shapes:
+            raise ArgumentError(f"{f.name} takes arguments of shapes {shapes}, got {[t.shape for t in kind.types]}")
+        return Specialised(own, kind, Structure(spec, (NUMBER,) * count))
+
+    return PythonFunction(f.name, inspect.Signature(parameters), build, floats=frozenset(range(len(names))))
+
+
+def _spec(tree: Any) -> Any:
+    stack = [tree]
+    while stack:
+        t = stack.pop()
+        if isinstance(t, Csr):
+            raise ArgumentError("vmap of a function with a sparse result; leave out sparse=True")
+        if isinstance(t, tuple):
+            stack.extend(t)
+    return flatten(tree)[1]
