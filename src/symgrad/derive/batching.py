@@ -98,7 +98,7 @@ def _element(p: _Place) -> int:
 
 def _take(p: _Place) -> int:
     (axis,) = p.attrs
-    (x, _), (places, by_point) = p.parts
+    _, (places, by_point) = p.parts
     if not by_point:
         return p.out.build(p.op, (p.full(0), places), p.attrs)
     shape = p.shapes[0]
@@ -118,7 +118,7 @@ def _take(p: _Place) -> int:
 
 def _scatter_add(p: _Place) -> int:
     axis, length = p.attrs
-    (x, _), (places, by_point) = p.parts
+    _, (places, by_point) = p.parts
     if not by_point:
         return p.out.build(p.op, (p.full(0), places), p.attrs)
     out, shape, many = p.out, p.shapes[0], len(p.shapes[1])
