@@ -67,9 +67,9 @@ SIGMOIDS = r"\sigma_{\circ}\left(y \circ X w\right) \circ \sigma_{\circ}\left(-\
 LATEX = {
     "logistic regression": (
         sg.hessian(LOGISTIC, wrt=w),
-        rf"X^{{T}} \operatorname{{diag}}\left(y \circ y \circ {SIGMOIDS}\right) X",
+        rf"X^{{T}} \operatorname{{diag}}\left(y^{{\circ 2}} \circ {SIGMOIDS}\right) X",
     ),
-    "x'Ax": (sg.grad(sg.function([x, A], x.T * A * x), wrt=x), r"A^{T} x + A x"),
+    "x'Ax": (sg.grad(sg.function([x, A], x.T * A * x), wrt=x), r"\left(A + A^{T}\right) x"),
     "logdet": (sg.grad(sg.function(A, sp.log(sp.Determinant(A)))), r"A^{-T}"),
     "exp tr": (sg.grad(sg.function(A, sp.exp(sp.Trace(A)))), r"e^{\operatorname{tr}\left(A\right)} I"),
     "squares": (sg.grad(sg.function([x, A, b], (A * x - b).T * (A * x - b)), wrt=x), r"2 A^{T} \left(A x - b\right)"),
@@ -84,9 +84,9 @@ LATEX = {
     "plus": (sg.function([R], R + sp.OneMatrix(2, N)), r"R + \mathbf{1}"),
     "hessian of logdet": (
         sg.hessian(sg.function(A, sp.log(sp.Determinant(A)))),
-        r"-\left[\left(A^{-1}\right)_{jk} \left(A^{-1}\right)_{li}\right]_{ijkl}",
+        r"-\left(A^{-1} \otimes A^{-T}\right) \mathbf{K}",
     ),
-    "identities": (sg.hessian(sg.function(A, sp.Trace(A * A.T))), r"\left[2 \delta_{ik} \delta_{jl}\right]_{ijkl}"),
+    "identities": (sg.hessian(sg.function(A, sp.Trace(A * A.T))), r"2 I \otimes I"),
 }
 
 

@@ -87,7 +87,13 @@ def read(graph: Graph, i: int) -> Matrices | Hadamard | Diagonal | None:
     if edges is None:
         return None
     found = _walk(edges, out, sizes, scalars, weights)
-    return found if found is None or not even else found.turned(even)
+    if found is None:
+        return None
+    identities = {k for k, a in enumerate(args) if graph.ops[a].name == "delta"}
+    rest = tuple(f for f in found.product if f.operand not in identities)
+    if rest and len(out) == 2:  # diag(v) I is diag(v)
+        found = found._replace(product=rest)
+    return found.turned(even) if even else found
 
 
 def _edges(parts: Sequence[Labels], out: Labels, sizes: dict[int, int]) -> list[Edge] | None:

@@ -38,6 +38,8 @@ class Language(Protocol):
 
     roots: bool
     """Whether square roots are powers like others."""
+    reader: bool
+    """Whether it is written for a reader, not for a machine."""
     flat: frozenset[str]
     """Two-argument operations that it writes with any number of arguments."""
 
@@ -45,6 +47,7 @@ class Language(Protocol):
     def variable(self, name: str) -> Text: ...
     def parentheses(self, text: str) -> str: ...
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text: ...
+    def array(self, walk: Walk, i: int) -> Text | None: ...
     def product(self, number: Any, above: list[Factor], below: list[Factor], place: Place) -> Text: ...
     def cases(self, rows: list[tuple[Text, Text]], otherwise: Text | None, place: Place) -> Text | None: ...
 
@@ -66,7 +69,7 @@ class Written(NamedTuple):
 
 def write(graph: Graph, outputs: Sequence[int], language: Language) -> Written:
     """`outputs` as texts in a language."""
-    naming = Naming(graph, outputs)
+    naming = Naming(graph, outputs, language.reader)
     walk = Walk(graph, language, naming.names)
     parts: list[tuple[str, str]] = []
     for i, needed in enumerate(naming.live):
@@ -97,6 +100,7 @@ class Walk:
     def __init__(self, graph: Graph, language: Language, names: dict[int, str]) -> None:
         self.graph = graph
         self.language = language
+        self.names = names
         self.texts: dict[int, Text] = {}
         self.arrange = Arrange(graph, names.keys(), names, language.roots)
 
@@ -110,6 +114,9 @@ class Walk:
             return language.constant(graph.attrs[i][0])
         if op is INPUT:
             return language.variable(graph.attrs[i][0])
+        array = language.array(self, i)
+        if array is not None:
+            return array
         if self.arrange.is_sum(i):
             return self._sum(self.arrange.terms(i))
         if self.arrange.is_product(i):

@@ -12,9 +12,10 @@ from symgrad.graph import INPUT, Graph
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_latex
-from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, inline, loop_index, write
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
 from symgrad.show.natural import meaning, rewritten
 from symgrad.show.python import nested
+from symgrad.show.tensor_latex import Writer
 
 HALF = Fraction(1, 2)
 CENTRE = r"\frac{1}{2}"
@@ -59,6 +60,7 @@ class Latex:
     """The language of LaTeX formulas; `taken` are the names in use, which no function may have."""
 
     roots = True
+    reader = True
     flat: frozenset[str] = frozenset(("maximum", "minimum", "logical_and", "logical_or", "hypot"))
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
@@ -89,6 +91,9 @@ class Latex:
         else:
             text = f"{sign}{size}"
         return Text(text, SIGN if sign else ATOM)
+
+    def array(self, walk: Walk, i: int) -> Text | None:
+        return Writer(walk.graph, walk.texts, walk.names, walk.place, self.constant).array(i)
 
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         op = graph.ops[i]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from symgrad.dialects.latex import FUNCTIONS
 from symgrad.graph import Graph
-from symgrad.ops.einsum import Labels, parse
 from symgrad.show.contraction import Diagonal, Factor, Hadamard, Matrices, read
 from symgrad.show.formula import ATOM, POWER, PRODUCT, Place, Text
 
 HADAMARD = 18
 """Products of elements bind less than those of matrices."""
 ONES = r"\mathbf{1}"
-_INDICES = "ijklmnpqrstuvwabcdfgh"
 
 
 def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | None:
@@ -31,7 +28,7 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
             return Text(" ".join([*pieces, rf"\left({product}\right)"]), PRODUCT) if pieces else Text(product, HADAMARD)
         if isinstance(found, Diagonal):
             return Text(rf"\operatorname{{diag}}\left({args[0].text}\right)", ATOM)
-        return _indices(graph, i, args, place)
+        return None
     if name == "delta":
         return Text("I", ATOM)
     if name == "basis":
@@ -95,27 +92,32 @@ def _elementwise(name: str, attrs: Sequence[object], args: Sequence[Text], place
     return Text(rf"{head}_{{\circ}}\left({inside}\right)", ATOM)
 
 
-def _matrices(found: Matrices, args: Sequence[Text], place: Place) -> Text:
+def factors_of(found: Matrices, args: Sequence[Text], place: Place) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The numbers in front, and the factors of the product of matrices."""
     pieces = [place(args[k], PRODUCT) for k in found.scalars]
     chains = [(_bracketed(c.factors, args, place), c.trace) for c in found.closed]
-    product = _chain(found.product, args, place)
-    alone = len(pieces) + len(chains) + bool(product) == 1
+    alone = len(pieces) + len(chains) + bool(found.product) == 1
     for text, trace in chains:
         if trace:
             pieces.append(rf"\operatorname{{tr}}\left({text}\right)")
         else:
             pieces.append(text if alone else rf"\left({text}\right)")
+    return tuple(pieces), tuple(_factors(found.product, args, place))
+
+
+def _matrices(found: Matrices, args: Sequence[Text], place: Place) -> Text:
+    pieces, product = factors_of(found, args, place)
+    alone = len(pieces) + bool(product) == 1
     if alone and product:
         (factor, *others) = [f for f in found.product if f.operand >= 0 or f.size != 1]
         if not others and factor.role in ("plain", "column"):
             return args[factor.operand]
-        return Text(product, PRODUCT if " " in product and others else POWER)
-    if product:
-        pieces.append(product)
-    text = pieces[0]
-    for p in pieces[1:]:
-        text += (r" \cdot " if text[-1:].isdigit() and p[:1].isdigit() else " ") + p
-    return Text(text, ATOM if alone and chains and chains[0][1] else PRODUCT)
+        return Text(" ".join(product), PRODUCT if len(product) > 1 else POWER)
+    text = ""
+    for p in (*pieces, *product):
+        gap = r" \cdot " if text[-1:].isdigit() and p[:1].isdigit() else " "
+        text = text + gap + p if text else p
+    return Text(text, ATOM if alone and any(c.trace for c in found.closed) else PRODUCT)
 
 
 def _bracketed(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
@@ -126,6 +128,10 @@ def _bracketed(factors: Sequence[Factor], args: Sequence[Text], place: Place) ->
 
 
 def _chain(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
+    return " ".join(_factors(factors, args, place))
+
+
+def _factors(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> list[str]:
     texts = []
     for f in factors:
         if f.operand < 0:
@@ -137,34 +143,4 @@ def _chain(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str
             texts.append(rf"\operatorname{{diag}}\left({args[f.operand].text}\right)")
         else:
             texts.append(place(args[f.operand], PRODUCT))
-    return " ".join(texts)
-
-
-def _plain(text: Text) -> bool:
-    """Whether an index may stand at it."""
-    return text.strength >= ATOM and re.search(r"_(\w|\{[^{}]*\})$", text.text) is None
-
-
-def _indices(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
-    """[sum over k of A_ik B_kj]_ij."""
-    parts, out = parse(graph.attrs[i][0])
-    labels = list(dict.fromkeys([*out, *(x for p in parts for x in p)]))
-    if len(labels) > len(_INDICES):
-        return Text(rf"\operatorname{{einsum}}\left({', '.join(a.text for a in args)}\right)", ATOM)
-    letters = dict(zip(labels, _INDICES, strict=False))
-
-    def index(p: Labels) -> str:
-        return "".join(letters[x] for x in p)
-
-    pieces = []
-    for a, text, p in zip(graph.args[i], args, parts, strict=True):
-        if graph.ops[a].name == "delta":
-            pieces.append(rf"\delta_{{{index(p)}}}")
-        elif p:
-            indexed = text if _plain(text) else Text(text.text, PRODUCT)  # no index on an index
-            pieces.append(f"{place(indexed, ATOM)}_{{{index(p)}}}")
-        else:
-            pieces.append(place(text, PRODUCT))
-    summed = tuple(x for x in labels if x not in out)
-    total = rf"\sum_{{{', '.join(index(summed))}}} " if summed else ""
-    return Text(rf"\left[{total}{' '.join(pieces)}\right]_{{{index(out)}}}", ATOM)
+    return texts

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from symgrad.graph import Graph
+from symgrad.ops.subscripts import LETTERS, parse, sums
 from symgrad.show.contraction import Closed, Diagonal, Factor, Hadamard, Matrices, read
 from symgrad.show.formula import ATOM, PRODUCT, Place, Text
 
@@ -23,7 +24,7 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
             return Text("*".join([*pieces, *(_factor(f, args, place) for f in found.factors)]), PRODUCT)
         if isinstance(found, Diagonal):
             return Text(f"np.diag({args[0].text})", ATOM)
-        return Text(f'np.einsum("{attrs[0]}", {", ".join(a.text for a in args)})', ATOM)
+        return _einsum(graph, i, args, place)
     if name == "solve" and len(graph.types[i].shape) > 2:
         n, *_ = shape = graph.types[i].shape
         flat = f"{place(args[1], ATOM)}.reshape({n}, -1)"
@@ -53,6 +54,23 @@ def bare(graph: Graph, i: int, args: Sequence[Text]) -> list[Text]:
 
 def _full(shape: Sequence[int | None]) -> str:
     return f"np.full({tuple(shape)}, "
+
+
+def _einsum(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
+    """numpy.einsum with the axes of the result as i, j, k, ..., numbers in front."""
+    parts, out = parse(graph.attrs[i][0])
+    numbers = [place(a, PRODUCT) for a, p in zip(args, parts, strict=True) if not p]
+    found = [(p, a.text) for a, p in zip(args, parts, strict=True) if p]
+    found.sort(key=lambda t: sorted(out.index(x) if x in out else len(out) for x in t[0]))
+    letters = dict(zip(dict.fromkeys([*out, *(x for p, _ in found for x in p)]), LETTERS, strict=False))
+    left, right = (["".join(letters[x] for x in p) for p in side] for side in ([p for p, _ in found], [out]))
+    if len(found) == 1 and sorted(left[0]) == sorted(right[0]):  # axes in another order
+        axes = ", ".join(str(left[0].index(x)) for x in right[0])
+        moved = Text(f"{place(Text(found[0][1], args[-1].strength), ATOM)}.transpose({axes})", ATOM)
+        return moved if not numbers else Text("*".join([*numbers, moved.text]), PRODUCT)
+    fast = ", optimize=True" if len(found) > 1 and sums(parts, out) else ""  # by matrix products
+    text = f'np.einsum("{",".join(left)}->{right[0]}", {", ".join(t for _, t in found)}{fast})'
+    return Text("*".join([*numbers, text]), PRODUCT) if numbers else Text(text, ATOM)
 
 
 def _matrices(graph: Graph, i: int, found: Matrices, args: Sequence[Text], place: Place) -> Text:
@@ -96,6 +114,8 @@ def _product(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> T
     if len(factors) == 2 and others[0].operand < 0:  # times ones: a sum over the last axis
         if others[0].size == 1:
             return Text(f"{place(Text(_factor(first, args, place), ATOM), ATOM)}[:, 0]", ATOM)
+        if first.role == "transposed":
+            return Text(f"np.sum({args[first.operand].text}, axis=0)", ATOM)
         return Text(f"np.sum({_factor(first, args, place)}, axis=1)", ATOM)
     return Text(_joined(factors, args, place), PRODUCT)
 
@@ -103,7 +123,31 @@ def _product(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> T
 def _joined(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
     if len(factors) == 1 and factors[0].operand >= 0 and factors[0].role in ("plain", "column", "row"):
         return args[factors[0].operand].text
-    return " @ ".join(_factor(f, args, place) for f in factors)
+    pieces = _scaled(factors, args, place)
+    if len(pieces) == 1 and len(factors) > 1 and pieces[0][0] == "(":
+        return pieces[0][1:-1]
+    return " @ ".join(pieces)
+
+
+def _scaled(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> list[str]:
+    """The factors, diagonal ones multiplied into the next (or the last into the one before it) without a matrix."""
+    found: list[str] = []
+    scales: list[str] = []
+    for k, f in enumerate(factors):
+        if f.role != "diagonal":
+            vector = f.role in ("column", "row")
+            pieces = [s if vector else f"{s}[:, None]" for s in scales] + [_factor(f, args, place)]
+            found.append(f"({'*'.join(pieces)})" if scales else pieces[0])
+            scales = []
+        else:
+            text = args[f.operand]
+            scales.append(place(text, ATOM if k + 1 < len(factors) else PRODUCT))
+    if scales and found:
+        found[-1] = f"({'*'.join([found[-1], *scales])})"
+    elif scales:
+        (first, *others) = scales
+        found = [f"np.diag({'*'.join([first, *others])})"]
+    return found
 
 
 def _factor(f: Factor, args: Sequence[Text], place: Place) -> str:

@@ -15,7 +15,7 @@ from symgrad.graph import Graph, Op
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_python
-from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, inline, loop_index, write
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
 from symgrad.show.natural import rewritten
 from symgrad.show.wrap import wrapped
 
@@ -45,6 +45,7 @@ class Python:
     """The language of NumPy source. Scalars are Python numbers, so batches broadcast."""
 
     roots = False
+    reader = False
     flat: frozenset[str] = frozenset()
 
     def __init__(self, names: dict[str, str]) -> None:
@@ -67,6 +68,9 @@ class Python:
             return self._uses(text, SIGN if text[0] == "-" else ATOM)
         text = repr(value)
         return Text(text, SIGN if text.startswith("-") else ATOM)
+
+    def array(self, walk: Walk, i: int) -> Text | None:
+        return None
 
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         op = graph.ops[i]

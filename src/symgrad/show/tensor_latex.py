@@ -1,0 +1,238 @@
+"""Sums and products of arrays in LaTeX: what `ops.terms` reads, written as algebra of matrices where it is that.
+
+An array of four axes that is made of products of two matrices is written as the matrix it is on vectors: vec stacks
+the columns of a matrix (J. R. Magnus and H. Neudecker, Matrix Differential Calculus), so that T_ijkl = A_jl B_ik is
+A (x) B; K is the matrix with K vec(X) = vec(X^T), so that A_jk B_il is (A (x) B) K; A_ij B_kl is vec(A) vec(B)^T.
+Other arrays of more than two axes are written by their indices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from symgrad.graph import Graph
+from symgrad.ops.einsum import Labels, Part, symmetric
+from symgrad.ops.terms import Term, Terms, terms
+from symgrad.show.contraction import Matrices, read
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SUM, Place, Text
+from symgrad.show.matrix_latex import HADAMARD, factors_of, raised
+
+KRONECKER = 17
+"""Kronecker products bind less than products of elements."""
+COMMUTATION = r"\mathbf{K}"
+_INDICES = "ijklmnpqrstuvwabcdfgh"
+_LINEAR = ("einsum", "add", "subtract", "negative", "multiply", "broadcast")
+Constant = Callable[[Any], Text]
+
+
+class Writer(NamedTuple):
+    """What the text of one node is made from."""
+
+    graph: Graph
+    texts: Mapping[int, Text]
+    named: Container[int]
+    place: Place
+    constant: Constant
+
+    def array(self, i: int) -> Text | None:
+        """The text of node `i` where it is a sum or a product of arrays; None: it is written like other operations."""
+        g = self.graph
+        name, rank = g.ops[i].name, len(g.types[i].shape)
+        if name not in _LINEAR:
+            return None
+        if rank > 2 or (name == "einsum" and read(g, i) is None):
+            return self._tensor(i)
+        if rank and name == "multiply":
+            return self._elements(i)
+        if rank and name in ("add", "subtract"):
+            return self._sum(i)
+        return None
+
+    def _sum(self, i: int) -> Text:
+        """A sum of matrices; a matrix that all terms are multiplied with stands outside: (A + A^T) x."""
+        g = self.graph
+        found: list[tuple[bool, tuple[str, ...], tuple[str, ...]]] = []
+        stack = [(False, i)]
+        while stack:
+            minus, j = stack.pop()
+            name, args = g.ops[j].name, g.args[j]
+            if (j == i or j not in self.named) and name in ("add", "subtract"):
+                stack += [(minus ^ (name == "subtract"), args[1]), (minus, args[0])]
+            elif (j == i or j not in self.named) and name == "negative":
+                stack.append((not minus, args[0]))
+            else:
+                found.append((minus, *self._chain(j)))
+        found.sort(key=lambda t: t[0])
+        scale = found[0][1]
+        if any(t[1] != scale for t in found) or any(len(t[2]) < 2 for t in found):
+            return Text(_signed([(m, " ".join(_spaced([*c, *f]))) for m, c, f in found]), SUM)
+        for side in (-1, 0):
+            common = {t[2][side] for t in found}
+            if len(common) == 1:
+                rest = sorted(
+                    ((m, f[:-1] if side else f[1:]) for m, _, f in found), key=lambda t: (t[0], _transposes(t[1]))
+                )
+                inner = rf"\left({_signed([(m, ' '.join(f)) for m, f in rest])}\right)"
+                pieces = [inner, *common] if side else [*common, inner]
+                return Text(" ".join(_spaced([*scale, *pieces])), PRODUCT)
+        return Text(_signed([(m, " ".join(_spaced([*c, *f]))) for m, c, f in found]), SUM)
+
+    def _chain(self, j: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Numbers, and the matrices multiplied."""
+        g = self.graph
+        if g.ops[j].name == "einsum" and j not in self.named:
+            found = read(g, j)
+            if isinstance(found, Matrices) and found.product:
+                return factors_of(found, [self.texts[a] for a in g.args[j]], self.place)
+        return (), (self.place(self.texts[j], PRODUCT),)
+
+    def _elements(self, i: int) -> Text:
+        """A product element by element, equal factors as powers."""
+        g = self.graph
+        powers: Counter[int] = Counter()
+        stack = [(i, 1)]
+        while stack:
+            j, n = stack.pop()
+            name, args = g.ops[j].name, g.args[j]
+            if name == "multiply" and (j == i or j not in self.named):
+                stack += [(args[1], n), (args[0], n)]
+            elif name == "integer_power" and j not in self.named and g.attrs[j][0] > 0:
+                stack.append((args[0], n * g.attrs[j][0]))
+            else:
+                powers[j] += n
+        if len(powers) == 1:
+            ((j, n),) = powers.items()
+            return Text(f"{self.place(self.texts[j], ATOM)}^{{\\circ {n}}}", POWER)
+        pieces = [
+            f"{self.place(self.texts[j], ATOM)}^{{\\circ {n}}}" if n > 1 else self.place(self.texts[j], HADAMARD)
+            for j, n in powers.items()
+        ]
+        return Text(r" \circ ".join(pieces), HADAMARD)
+
+    def _tensor(self, i: int) -> Text | None:
+        found = terms(self.graph, i, self.named)
+        if not any(t.factors for t in found.terms):
+            return None  # the same number everywhere
+        return self._plain(found) or self._kronecker(found) or self._indices(found, i)
+
+    def _plain(self, found: Terms) -> Text | None:
+        """Multiples of arrays, where no term needs an index."""
+        if any(len(t.factors) != 1 or t.factors[0][1] != found.out for t in found.terms):
+            return None
+        texts = []
+        for t in sorted(found.terms, key=lambda t: t.number < 0):
+            array = self.place(self.texts[t.factors[0][0]], PRODUCT)
+            texts.append((t.number < 0, " ".join(_spaced([*self._scale(t), array]))))
+        return Text(_signed(texts), SUM)
+
+    def _indices(self, found: Terms, i: int) -> Text:
+        """[sum over m of X_mi X_mk]_ik."""
+        texts = []
+        for t in found.terms:
+            labels = dict.fromkeys(found.out)
+            ordered = sorted(t.factors, key=lambda f: (self.graph.ops[f[0]].name == "delta", _places(f, found.out)))
+            summed = [x for x in dict.fromkeys(x for _, ls in ordered for x in ls) if x not in labels]
+            if len(labels) + len(summed) > len(_INDICES):
+                names = ", ".join(self.texts[a].text for a in self.graph.args[i])
+                return Text(rf"\operatorname{{einsum}}\left({names}\right)", ATOM)
+            letters = dict(zip([*labels, *summed], _INDICES, strict=False))
+            pieces = Counter(self._indexed(f, letters) for f in ordered)
+            factors = [f"{p}^{{{n}}}" if n > 1 else p for p, n in pieces.items()]
+            total = [rf"\sum_{{{', '.join(letters[x] for x in summed)}}}"] if summed else []
+            texts.append((t.number < 0, " ".join(_spaced([*self._scale(t), *total, *factors]))))
+        texts.sort(key=lambda t: t[0])
+        body = _signed(texts)
+        if not found.out:
+            return Text(body, SUM if len(texts) > 1 or texts[0][0] else PRODUCT - 1)
+        index = "".join(_INDICES[: len(found.out)])
+        return Text(rf"\left[{body}\right]_{{{index}}}", ATOM)
+
+    def _indexed(self, factor: Part, letters: Mapping[int, str]) -> str:
+        i, labels = factor
+        index = "".join(letters[x] for x in labels)
+        if self.graph.ops[i].name == "delta":
+            return rf"\delta_{{{index}}}"
+        text = self.texts[i]
+        free = text.strength >= ATOM and re.search(r"_(\w|\{[^{}]*\})$", text.text) is None  # no index on an index
+        return f"{self.place(text if free else Text(text.text, PRODUCT), ATOM)}_{{{index}}}"
+
+    def _scale(self, t: Term) -> list[str]:
+        size = abs(t.number)
+        pieces = [self.place(self.texts[s], PRODUCT) for s in t.scalars]
+        return pieces if size == 1 and (pieces or t.factors) else [self.constant(size).text, *pieces]
+
+    def _kronecker(self, found: Terms) -> Text | None:
+        """The matrix that an array of four axes is, where each of its terms is a product of two matrices."""
+        if len(found.out) != 4:
+            return None
+        texts = []
+        for t in found.terms:
+            product = self._of_pairs(t)
+            if product is None:
+                return None
+            texts.append((t.number < 0, product))
+        texts.sort(key=lambda t: t[0])
+        if len(texts) == 1 and not texts[0][0]:
+            return Text(texts[0][1], KRONECKER if r"\otimes" in texts[0][1] else PRODUCT)
+        return Text(_signed(texts), SUM)
+
+    def _of_pairs(self, t: Term) -> str | None:
+        """A term as a product of two matrices, without its sign."""
+        scale = self._scale(t)
+        for left, right in (((1, 3), (0, 2)), ((1, 2), (0, 3)), ((0, 1), (2, 3))):
+            a, b = ([f for f in t.factors if set(f[1]) <= set(pair)] for pair in (left, right))
+            if len(a) + len(b) != len(t.factors):
+                continue
+            first, second = self._matrix(a, left), self._matrix(b, right)
+            if first is None or second is None:
+                return None
+            if left == (1, 3):
+                return rf"{' '.join(_spaced([*scale, first]))} \otimes {second}"
+            if left == (1, 2):
+                product = [rf"\left({first} \otimes {second}\right)", COMMUTATION]
+            else:
+                product = [_vec(first), rf"{_vec(second)}^{{T}}"]
+            return " ".join(_spaced([*scale, *product]))
+        return None
+
+    def _matrix(self, factors: Sequence[Part], axes: Labels) -> str | None:
+        """One matrix, or two vectors, along two axes."""
+        if len(factors) == 1 and len(factors[0][1]) == 2:
+            ((i, labels),) = factors
+            text = self.texts[i]
+            turned = labels != axes and not symmetric(self.graph, i)
+            return raised(text, "T", self.place).text if turned else self.place(text, PRODUCT)
+        if len(factors) == 2 and sorted(x for _, labels in factors for x in labels) == sorted(axes):
+            (a,), (b,) = ([i for i, labels in factors if labels == (x,)] for x in axes)
+            return f"{self.place(self.texts[a], PRODUCT)} {raised(self.texts[b], 'T', self.place).text}"
+        return None
+
+
+def _vec(matrix: str) -> str:
+    return rf"\operatorname{{vec}}\left({matrix}\right)"
+
+
+def _places(factor: Part, out: Labels) -> tuple[int, ...]:
+    """Where a factor stands among others: by its first axes of the result."""
+    return tuple(sorted(x for x in factor[1] if x in out))
+
+
+def _transposes(factors: Sequence[str]) -> int:
+    return sum("T}" in f for f in factors)
+
+
+def _signed(found: Sequence[tuple[bool, str]]) -> str:
+    """Texts with their signs."""
+    (minus, text), *rest = found
+    return ("-" if minus else "") + text + "".join((" - " if m else " + ") + t for m, t in rest)
+
+
+def _spaced(pieces: Sequence[str]) -> list[str]:
+    """Factors side by side, with a dot where digits would run together."""
+    spaced = list(pieces[:1])
+    for p in pieces[1:]:
+        spaced.append(r"\cdot " + p if spaced[-1][-1:].isdigit() and p[:1].isdigit() else p)
+    return spaced
