@@ -198,10 +198,31 @@ class Function:
         """
         from symgrad.compile.torch import TorchFunction
 
+        return TorchFunction(*self._plain(), self.tree, self.name, bind, self._trainable(trainable))
+
+    def jax(self, trainable: Mapping[Any, Any] | None = None) -> Any:
+        """A function of plain JAX, of the same arguments: `jax.jit`, `vmap` and `grad` take it, on any device.
+
+        Args:
+            trainable: inputs (names or symbols) that become parameters, with their first values. The result is then
+                (apply, params): `params` is a dict by name, and `apply(params, *others)` takes the other inputs.
+
+        Raises:
+            UnsupportedError: an operation that JAX has not; it is named.
+        """
+        from symgrad.compile.jax import jax_function, with_parameters
+
+        call = jax_function(*self._plain(), self.tree, self.name, bind)
+        if trainable is None:
+            return call
+        types = [self.graph.types[i] for i in self.inputs]
+        return with_parameters(call, self.names, types, self.name, bind, self._trainable(trainable))
+
+    def _plain(self) -> tuple[Graph, list[int], list[int]]:
+        """(graph, inputs, outputs) for a framework that may go on deriving: simplified, still in normal form."""
         start = (self.graph, self.outputs) if self._simple else simplify(self.graph, self.outputs)
         graph, outputs = join_sums(*start)
-        first = self._trainable(trainable)
-        return TorchFunction(graph, self.inputs_in(graph), outputs, self.tree, self.name, bind, first)
+        return graph, self.inputs_in(graph), outputs
 
     def _trainable(self, trainable: Mapping[Any, Any] | None) -> dict[str, Any]:
         found = {str(key): value for key, value in (trainable or {}).items()}

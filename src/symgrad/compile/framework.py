@@ -71,7 +71,9 @@ class Plan(NamedTuple):
     outputs: tuple[int, ...]
     gates: dict[tuple[int, int], int]
     order: tuple[int, ...]
-    """Nodes in the order of evaluation: those of the gates' conditions come first, and may come again."""
+    """Nodes in the order of evaluation: those of the gates' conditions come first, and may come again as -1 - i."""
+    index: int | None = None
+    """Of a loop's body, the index; reading an array there needs no check."""
 
 
 class Loop(NamedTuple):
@@ -128,6 +130,7 @@ def loop_of(body: Body, has: Callable[[Op], bool], back_end: str) -> Loop:
     if gathered is None and one is not None and one[0] == "multiply":
         gathered, kind = [one[1]], "prod"
     plan = prepare(own, body.inputs, gathered or body.outputs, has, back_end)
+    plan = plan._replace(index=plan.inputs[0])
     live = own.reach(body.outputs)
     extents = set()
     for i, op in enumerate(own.ops):
@@ -274,6 +277,8 @@ def evaluate(plan: Plan, values: Sequence[Any], target: Target) -> list[Any]:
             continue
         if op.name == "einsum":
             attrs["zeros"] = tuple(k for k, a in enumerate(g.args[i]) if g.ops[a].name in ("delta", "basis"))
+        if op.name == "gather":
+            attrs["inside"] = all(p == plan.index for p in g.args[i][1:])
         v[i] = target.call(op, args, attrs, [g.types[a] for a in g.args[i]], g.types[i])
     return [v[o] for o in plan.outputs]
 
@@ -304,3 +309,15 @@ def on_numbers(op: Op, args: Sequence[Any], attrs: dict[str, Any], type: Type) -
     with np.errstate(all="ignore"):
         value = np.asarray(fn(*[np.asarray(a) for a in args], **attrs)).item()
     return bool(value) if type.dtype == "bool" else int(value) if type.dtype == "int64" else float(value)
+
+
+def scalars_apart(
+    args: list[Any], attrs: dict[str, Any], types: list[Type]
+) -> tuple[list[Any], list[Any], dict[str, Any], list[Type]]:
+    """The numbers among an einsum's operands, and the einsum of the others."""
+    left, _, right = attrs["subscripts"].partition("->")
+    parts = left.split(",")
+    alone = [k for k, p in enumerate(parts) if not p]
+    keep = [k for k, p in enumerate(parts) if p]
+    text = ",".join(parts[k] for k in keep) + "->" + right
+    return [args[k] for k in alone], [args[k] for k in keep], attrs | {"subscripts": text}, [types[k] for k in keep]

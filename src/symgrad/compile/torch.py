@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from symgrad.compile.framework import Loop, Number, Plan, evaluate, loop_of, nest, pointwise, prepare
+from symgrad.compile.framework import Loop, Number, Plan, evaluate, loop_of, nest, pointwise, prepare, scalars_apart
 from symgrad.dialects.torch import OPERATORS, TYPED, lowering
 from symgrad.errors import ArgumentError
 from symgrad.graph import INPUT, Graph, Op, Type
@@ -67,14 +67,16 @@ class Writer:
         found = zip(evaluate(plan, values, self), plan.outputs, strict=True)
         results = [self.full(v, g.types[o]) if isinstance(v, Number) else v for v, o in found]
         self.code.output(tuple([r.node for r in results]))
-        self.code.eliminate_dead_code()
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return fx.Proxy(node, self.tracer)
 
     def module(self) -> fx.GraphModule:
         """The code, to be called with the inputs; gives a tuple of the outputs."""
-        return fx.GraphModule(self.root, self.code)
+        module = fx.GraphModule(self.root, self.code)
+        module.graph.eliminate_dead_code()
+        module.recompile()
+        return module
 
     def call_function(self, fn: Callable[..., Any], *args: Any, **more: Any) -> fx.Proxy:
         nodes = [a.node if isinstance(a, fx.Proxy) else a for a in args]
@@ -155,25 +157,12 @@ class Writer:
         self.root.add_module(name, Fold(loop))
         types = [loop.plan.graph.types[i] for i in loop.plan.inputs[1:]]
         rest = [
-            self.full(v, t) if isinstance(v, Number) else v
-            for v, t in zip([*firsts, *captured], types, strict=True)
+            self.full(v, t) if isinstance(v, Number) else v for v, t in zip([*firsts, *captured], types, strict=True)
         ]
         bounds = [b if isinstance(b, Number) else self.twins.get(b.node, b) for b in (lo, hi)]
         nodes = [a.node if isinstance(a, fx.Proxy) else a for a in (*bounds, *rest)]
         carries = self.proxy(self.code.call_module(name, tuple(nodes)))
         return [carries[k] for k in range(loop.carries)]
-
-
-def scalars_apart(
-    args: list[Any], attrs: dict[str, Any], types: list[Type]
-) -> tuple[list[Any], list[Any], dict[str, Any], list[Type]]:
-    """The numbers among an einsum's operands, and the einsum of the others."""
-    left, _, right = attrs["subscripts"].partition("->")
-    parts = left.split(",")
-    alone = [k for k, p in enumerate(parts) if not p]
-    keep = [k for k, p in enumerate(parts) if p]
-    text = ",".join(parts[k] for k in keep) + "->" + right
-    return [args[k] for k in alone], [args[k] for k in keep], attrs | {"subscripts": text}, [types[k] for k in keep]
 
 
 def whole(x: Any) -> Any:
@@ -227,7 +216,7 @@ class Fold(nn.Module):
         inside = None
         if loop.pointwise:  # the passes are an axis in front of those of a batch
             numbers = [c for c, t in zip(captured, loop.captured, strict=True) if not t.shape]
-            rank = max((x.ndim for x in (*numbers, *carries, *(bounds or ()))), default=0)
+            rank = max([0, *[x.ndim for x in (*numbers, *carries, *(bounds or ()))]])
             index = index.reshape(-1, *[1] * rank)
             if bounds is not None:
                 inside = (index >= bounds[0]) & (index <= bounds[1])

@@ -42,15 +42,20 @@ def _stack(*parts: Any, shape: tuple[int, ...]) -> Any:
     return stacked if len(shape) == 1 else stacked.unflatten(-1, shape)
 
 
-def _gather(types: list[Type], result: Type, array: Any, *places: Any) -> Any:
-    """Elements at computed places; outside the array NaN (of integers the least), as compiled code can't raise."""
-    inside, found = None, []
+def _gather(types: list[Type], result: Type, array: Any, *places: Any, inside: bool) -> Any:
+    """Elements at computed places; outside the array NaN (of integers the least), as compiled code can't raise.
+
+    `inside`: the places are known to be within.
+    """
+    if inside:
+        return array[places]
+    within, found = None, []
     for axis, k in enumerate(places):
         n = array.size(axis)
         here = (k >= 0) & (k < n)
-        inside = here if inside is None else inside & here
+        within = here if within is None else within & here
         found.append(torch.where(here, k, 0))
-    return torch.where(inside, array[tuple(found)], math.nan if result.dtype[0] == "f" else LEAST)
+    return torch.where(within, array[tuple(found)], math.nan if result.dtype[0] == "f" else LEAST)
 
 
 def _einsum(types: list[Type], result: Type, *arrays: Any, subscripts: str, zeros: tuple[int, ...]) -> Any:
