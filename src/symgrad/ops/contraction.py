@@ -264,12 +264,7 @@ class _Contraction:
         if not parts:
             assert scalar is not None
             return scalar
-        whole = [i for i, labels in plain if labels == out and g.ops[i].name != "basis"]
-        if len(whole) > 1:  # element by element
-            product = whole[0]
-            for i in whole[1:]:
-                product = g.build(MULTIPLY, (product, i))
-            parts = [p for p in parts if p[1] != out or g.ops[p[0]].name in ("basis", "delta")] + [(product, out)]
+        parts = self._by_elements(parts)
         if len(parts) == 1 and len(out) == 2 and symmetric(g, parts[0][0]):
             parts = [(parts[0][0], out)]
         if scalar is None and len(parts) == 1 and parts[0][1] == out:
@@ -278,6 +273,19 @@ class _Contraction:
         if scalar is not None:
             parts = [(scalar, ()), *parts]
         return self._add(parts, out)
+
+    def _by_elements(self, parts: list[Part]) -> list[Part]:
+        """Tensors with the same labels as one, multiplied element by element."""
+        g = self.g
+        found: dict[Labels, int] = {}
+        rest = []
+        for i, labels in sorted(parts):
+            if g.ops[i].name in ("basis", "delta"):
+                rest.append((i, labels))
+            else:
+                other = found.get(labels)
+                found[labels] = i if other is None else g.build(MULTIPLY, (other, i))
+        return [*((i, labels) for labels, i in found.items()), *rest]
 
     def _pairs(self, parts: list[Part], out: Labels) -> list[Part]:
         """No label summed any more: factors that share summed labels contracted pair by pair (`ops.pairing`)."""
