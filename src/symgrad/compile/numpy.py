@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -47,13 +48,7 @@ class Reference:
                     self._size += 1
                 self._steps.append((i, itemgetter(take), (loops[key],), {}))
             else:
-                attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
-                if op.name == "einsum":
-                    names = [graph.ops[a].name for a in graph.args[i]]
-                    attrs["zeros"] = tuple(k for k, n in enumerate(names) if n in ("delta", "basis"))
-                if op.name in RANKED:
-                    attrs["rank"] = len(graph.types[graph.args[i][-1]].shape)
-                self._steps.append((i, _call(op), graph.args[i], attrs))
+                self._steps.append((i, _call(op), graph.args[i], _attributes(graph, i)))
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """The outputs at these inputs (arrays of shape batch + the input's shape, batches broadcastable)."""
@@ -121,6 +116,26 @@ def _loop(graph: Graph, i: int) -> Any:
         return totals
 
     return run
+
+
+def node_call(graph: Graph, i: int) -> Any:
+    """Node `i` as a function of its arguments' values."""
+    if graph.ops[i].name == "fold":
+        run, take = _loop(graph, i), graph.attrs[i][1]
+        return lambda *values: run(*values)[take]
+    return partial(_call(graph.ops[i]), **_attributes(graph, i))
+
+
+def _attributes(graph: Graph, i: int) -> dict[str, Any]:
+    """What the lowering of node `i` takes besides the arguments."""
+    op = graph.ops[i]
+    attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+    if op.name == "einsum":
+        names = [graph.ops[a].name for a in graph.args[i]]
+        attrs["zeros"] = tuple(k for k, n in enumerate(names) if n in ("delta", "basis"))
+    if op.name in RANKED:
+        attrs["rank"] = len(graph.types[graph.args[i][-1]].shape)
+    return attrs
 
 
 def _call(op: Any) -> Any:

@@ -8,6 +8,7 @@ in another process. The names:
 - `symgrad.numpy.NAME`          an entry of NumPy's C API table (those in `_NUMPY`), or a type or descriptor object;
 - `symgrad.scipy.NAME`          the double version of a function of scipy.special, `SciPySymbol.signature` says how
                                 it is called. SciPy's C functions take one more argument, `i32 0`, at the end.
+- `symgrad.blas.NAME`           a routine of the BLAS that SciPy comes with, by Fortran's conventions;
 - `symgrad.ufunc.NAME/dd->d.loop` and `.data`   the loop of a scipy.special ufunc and its last argument:
                                 `void loop(ptr args, ptr count, ptr strides, ptr data)`: pointers to each
                                 argument's first element and to the result's, one i64 count, strides in bytes.
@@ -38,6 +39,8 @@ def address(name: str) -> int | None:
     if space == "scipy":
         found = scipy_symbols().get(rest)
         return found.address if found else None
+    if space == "blas":
+        return _blas(rest)
     if space == "ufunc":
         return _ufunc(rest)
     return None
@@ -91,6 +94,17 @@ def _numpy(name: str) -> int | None:
         return _numpy_table()[_NUMPY[name]]
     scalar = getattr(np, name, None)
     return id(scalar) if isinstance(scalar, type) and issubclass(scalar, np.generic) else None
+
+
+def _blas(name: str) -> int | None:
+    from scipy.linalg import cython_blas
+
+    capsule = cython_blas.__pyx_capi__.get(name)
+    if capsule is None:
+        return None
+    get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", _api))
+    get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", _api))
+    return get_pointer(capsule, get_name(capsule))
 
 
 class SciPySymbol(NamedTuple):

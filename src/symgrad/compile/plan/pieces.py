@@ -1,0 +1,129 @@
+"""Parts of an array that are written into their place in it: diagonals, unit vectors, padded and joined arrays."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from symgrad.compile.nest import Nest
+from symgrad.compile.plan.builder import Builder
+from symgrad.compile.plan.kinds import label_sizes
+from symgrad.compile.plan.views import Index, View, along
+from symgrad.graph import REGISTER
+from symgrad.ops.subscripts import Labels, parse
+
+if TYPE_CHECKING:
+    from symgrad.compile.plan.planner import Planner
+
+ADD, MULTIPLY = REGISTER["add"], REGISTER["multiply"]
+
+
+def scaled(b: Builder, value: int, factor: float) -> int:
+    """factor * value in the body of a nest."""
+    if factor == 1:
+        return value
+    number = int(factor) if factor == int(factor) else factor
+    return b.body.build(MULTIPLY, (b.body.const(number, b.body.types[value].dtype), value))
+
+
+def diagonal(p: Planner, i: int, view: View, factor: float) -> Nest:
+    """Adds factor * node `i`, a product with identities or unit vectors, to what is zero or right elsewhere."""
+    g = p.g
+    if g.ops[i].name == "einsum":
+        args = g.args[i]
+        parts, out = parse(g.attrs[i][0])
+        length = label_sizes(g, i)
+    else:
+        args, parts = (i,), (tuple(range(len(view.shape))),)
+        out: Labels = parts[0]
+        length = dict(zip(out, view.shape, strict=True))
+    stands: dict[int, int] = {x: x for x in length}  # labels that are equal, by one of them
+    fixed: dict[int, int] = {}
+    for a, labels in zip(args, parts, strict=True):
+        if g.ops[a].name == "delta":
+            new, old = stands[labels[0]], stands[labels[1]]
+            stands = {x: new if y == old else y for x, y in stands.items()}
+    for a, labels in zip(args, parts, strict=True):
+        if g.ops[a].name == "basis":
+            k, place = g.attrs[a][1], stands[labels[0]]
+            if fixed.setdefault(place, k) != k:  # nowhere
+                stands, length = {x: x for x in length}, dict.fromkeys(length, 0)
+                fixed = {}
+                break
+    axes = [x for x in dict.fromkeys(stands[x] for x in out) if x not in fixed]
+    where = {x: Index((), fixed[s]) if (s := stands[x]) in fixed else along(axes.index(s)) for x in stands}
+    b = p.builder([length[x] for x in axes], i)
+    points = [
+        (a, tuple(where[x] for x in labels))
+        for a, labels in zip(args, parts, strict=True)
+        if g.ops[a].name not in ("delta", "basis")
+    ]
+    value = scaled(b, b.product(points), factor)
+    index = tuple(where[x] for x in out)
+    b.store(b.body.build(ADD, (b.load(view, index), value)), view, index)
+    return b.nest()
+
+
+def regions(p: Planner, i: int, view: View, factor: float, fresh: bool) -> list[Nest]:
+    """Writes node `i` into `view`: the arguments into their regions. Not `fresh`: adds factor times it.
+
+    Of `pad` and `scatter_add` what is left out is zero, and there already.
+    """
+    g = p.g
+    name, args = g.ops[i].name, g.args[i]
+    if name == "scatter_add":
+        return [_scatter(p, i, view, factor)]
+    if name == "stack":
+        places = list(itertools.product(*map(range, view.shape)))
+        b = p.builder((), i)
+        for a, place in zip(args, places, strict=True):
+            b.store(b.value(a, ()), view, tuple(Index((), k) for k in place))
+        return [b.nest()]
+    found = []
+    for a, part in zip(args, _parts(p, i, view), strict=True):
+        if 0 in part.shape:
+            continue
+        b = p.builder(part.shape, i)
+        value = scaled(b, b.value(a, b.identity), factor)
+        if not fresh:
+            value = b.body.build(ADD, (b.load(part, b.identity), value))
+        b.store(value, part, b.identity)
+        found.append(b.nest())
+    return found
+
+
+def _parts(p: Planner, i: int, view: View) -> Sequence[View]:
+    """Where each argument of a `pad` or `concatenate` stands."""
+    g = p.g
+    if g.ops[i].name == "pad":
+        low, _, interior = g.attrs[i]
+        own = g.types[g.args[i][0]].lengths
+        lead = len(own) - len(low)
+        strides = list(view.strides)
+        offset = view.offset
+        for k, (start, gap) in enumerate(zip(low, interior, strict=True)):
+            offset += start * view.strides[lead + k]
+            strides[lead + k] *= gap + 1
+        return [view.with_axes(own, tuple(strides), offset)]
+    axis = len(view.shape) + g.attrs[i][0]
+    found, start = [], 0
+    for a in g.args[i]:
+        own = g.types[a].lengths
+        found.append(view.with_axes(own, view.strides, view.offset + start * view.strides[axis]))
+        start += own[axis]
+    return found
+
+
+def _scatter(p: Planner, i: int, view: View, factor: float) -> Nest:
+    """Adds each element to the place along one axis that an array of integers says."""
+    g = p.g
+    x, places = g.args[i]
+    axis, n = len(view.shape) + g.attrs[i][0], g.attrs[i][1]
+    b = p.builder(g.types[x].lengths, i)
+    more = len(g.types[places].shape)
+    point = b.identity
+    place = Index((), 0, ((b.value(places, point[axis : axis + more]), 1, n),))
+    value = scaled(b, b.value(x, point), factor)
+    b.store(value, view, (*point[:axis], place, *point[axis + more :]), "add", keep=True)
+    return b.nest()

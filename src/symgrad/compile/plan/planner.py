@@ -1,0 +1,345 @@
+"""From a graph to a plan: every node in memory becomes steps, in the order of the graph.
+
+Loop nests over the same index space become one where they share what they read and neither waits for the other.
+Sums are put together in the memory of the result: products by BLAS first, then all that is dense in one nest,
+then what is zero but on a diagonal or in a region. Where the result of a call is a transpose or a reshape of
+what is computed, that is computed in the memory of the result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from symgrad.compile.numpy import constant, node_call
+from symgrad.compile.plan import kinds, memory
+from symgrad.compile.plan.analysis import Analysis
+from symgrad.compile.plan.builder import Builder, Indices, Point
+from symgrad.compile.plan.kinds import HOW, LIBRARY, MAP, PRODUCT, REDUCE, REGION, VIEW
+from symgrad.compile.plan.pieces import diagonal, regions, scaled
+from symgrad.compile.plan.products import contraction
+from symgrad.compile.plan.steps import CONSTANT, INPUT, RESULT, TEMPORARY, Buffer, Library, Plan, Step
+from symgrad.compile.plan.views import Shape, View, along, contiguous
+from symgrad.graph import CONST, REGISTER, Graph
+from symgrad.ops.subscripts import parse
+from symgrad.ops.symmetry import gram
+
+ADD = REGISTER["add"]
+STORES, NODES = 8, 300
+"""Up to here a nest takes in another one."""
+LARGE = 1 << 16
+"""Bytes from which on a result that begins as zeros gets them from the system."""
+
+
+def plan(g: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Plan:
+    """The plan of `outputs`, of concrete shapes. A result per output, each in a buffer of its own."""
+    return Planner(g, inputs, outputs).run()
+
+
+class Planner:
+    def __init__(self, g: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        self.g, self.inputs, self.outputs = g, list(inputs), list(outputs)
+        self.known = Analysis(g, outputs)
+        self.buffers: list[Buffer] = []
+        self.views: dict[int, View] = {}
+        """Of every node that is in memory, or a view of one."""
+        self.done: set[int] = set()
+        self.steps: list[Step | _Group] = []
+        self.finished: dict[int, int] = {}
+        """Per node in memory, the position in `steps` from which on it is there."""
+
+    def run(self) -> Plan:
+        g, known = self.g, self.known
+        given = []
+        for i in self.inputs:
+            view = self.new(INPUT, g.types[i].dtype, g.types[i].lengths)
+            self.views[i] = view
+            self.finished[i] = -1
+            given.append(view.buffer)
+        results = {o: self.result(o) for o in known.outputs}
+        for i, needed in enumerate(known.live):
+            if needed:
+                self.visit(i)
+        steps = [s.builder.nest() if isinstance(s, _Group) else s for s in self.steps]
+        every = []
+        for o in self.outputs:
+            if any(v.buffer == results[o].buffer for v in every):  # one node twice
+                copy = self.new(RESULT, g.types[o].dtype, g.types[o].lengths)
+                steps.append(self.copy_nest(results[o], copy))
+                every.append(copy)
+            else:
+                every.append(results[o])
+        found = Plan(self.buffers, steps, given, every)
+        return memory.arranged(found)
+
+    def new(self, kind: str, dtype: str, shape: Shape, data: Any = None) -> View:
+        """A buffer of its own, seen as an array in C order."""
+        self.buffers.append(Buffer(kind, dtype, math.prod(shape), data))
+        return View(len(self.buffers) - 1, dtype, shape, contiguous(shape))
+
+    def result(self, o: int) -> View:
+        """The buffer of an output, given to the node that is computed there: behind transposes and reshapes."""
+        g, known = self.g, self.known
+        view = whole = self.new(RESULT, g.types[o].dtype, g.types[o].lengths)
+        i = o
+        while known.kinds[i] == VIEW and i not in known.memory and known.invertible(i):
+            inner = _inverse(g, i, view)
+            if inner is None:
+                break
+            view, i = inner, g.args[i][0]
+        if i in known.memory and i not in self.views:
+            self.views[i] = view
+        else:
+            known.memory.add(o)
+            self.views[o] = whole
+        return whole
+
+    def visit(self, i: int) -> None:
+        g, known = self.g, self.known
+        kind = known.kinds[i]
+        if i in known.memory:
+            if i not in self.views:
+                self.views[i] = self.new(TEMPORARY, g.types[i].dtype, g.types[i].lengths)
+            self.compute(i, kind)
+            self.done.add(i)
+        elif kind == kinds.LEAF:
+            if known.is_leaf(i):
+                if g.ops[i].name == "literal":
+                    self.views[i] = self.new(CONSTANT, g.types[i].dtype, g.types[i].lengths, g.attrs[i][0].value)
+                self.finished[i] = -1
+                self.done.add(i)
+        elif kind == VIEW and g.args[i][0] in self.views:
+            a = g.args[i][0]
+            view = _forward(g, i, self.views[a])
+            if view is None:
+                dense = self.new(TEMPORARY, g.types[i].dtype, g.types[a].lengths)
+                self.write(a, dense, i)
+                view = dense.reshaped(g.types[i].lengths)
+                assert view is not None
+            else:
+                self.finished[i] = self.finished[a]
+            self.views[i] = view
+            self.done.add(i)
+
+    def compute(self, i: int, kind: str) -> None:
+        g, view = self.g, self.views[i]
+        if 0 in view.shape:
+            self.finished[i] = len(self.steps) - 1
+        elif i in self.known.terms:
+            self.sum(i)
+        elif kind in (MAP, VIEW):
+            self.write(i, view, i)
+        elif kind == REDUCE:
+            self.reduce(i, view)
+        elif kind == PRODUCT:
+            self.product(i, view, 1.0, 0.0)
+            self.finished[i] = len(self.steps) - 1
+        elif kind == REGION:
+            self.region(i, view, 1.0, fresh=True)
+            self.finished[i] = len(self.steps) - 1
+        else:
+            assert kind == LIBRARY
+            self.library(i)
+            self.finished[i] = len(self.steps) - 1
+
+    # Nests
+
+    def builder(self, sizes: Sequence[int], i: int) -> Builder:
+        return Builder(self.g, sizes, self.known.float_dtype(i), self.where)
+
+    def where(self, i: int) -> View | None:
+        return self.views[i] if i in self.done else None
+
+    def write(self, i: int, view: View, owner: int) -> None:
+        """Every element of node `i` into `view`, which is then the memory of `owner`."""
+        group = self.group(i, view.shape, owner)
+        b = group.builder
+        value = b.value(i, b.identity)
+        b.store(value, view, b.identity)
+        if owner == i:
+            b.own[i, b.identity] = value
+            group.set.add(i)
+
+    def reduce(self, i: int, view: View) -> None:
+        g = self.g
+        name, args = g.ops[i].name, g.args[i]
+        if name in HOW:
+            sizes = g.types[args[0]].lengths
+            group = self.group(i, sizes, i)
+            b = group.builder
+            b.store(b.value(args[0], b.identity), view, b.identity[:-1], HOW[name])
+            return
+        sizes, points, index = self.summed(i)
+        group = self.group(i, sizes, i)
+        b = group.builder
+        b.store(b.product(points), view, index, "add")
+
+    def summed(self, i: int) -> tuple[list[int], list[Point], Indices]:
+        """The index space of the sum at node `i`, the factors in it, and where it is added to."""
+        g = self.g
+        parts, out = parse(g.attrs[i][0])
+        length = kinds.label_sizes(g, i)
+        largest = sorted(parts, key=lambda p: -math.prod(length[x] for x in p))
+        order = list(dict.fromkeys(x for p in largest for x in p))
+        points = [(a, tuple(along(order.index(x)) for x in p)) for a, p in zip(g.args[i], parts, strict=True)]
+        return [length[x] for x in order], points, tuple(along(order.index(x)) for x in out)
+
+    def group(self, i: int, sizes: Sequence[int], owner: int) -> _Group:
+        """The nest that `owner`, computed from node `i`, becomes a part of: one that is there, or a new one."""
+        trial = _Group(self.builder(sizes, i))
+        read = self.dependencies(i, trial.builder)
+        for at in range(len(self.steps) - 1, -1, -1):
+            group = self.steps[at]
+            if isinstance(group, _Group) and self.joins(group, at, trial.builder, read):
+                group.builder.where = self.where
+                self.finished[owner] = at
+                return group
+        self.steps.append(trial)
+        self.finished[owner] = len(self.steps) - 1
+        return trial
+
+    def dependencies(self, i: int, b: Builder) -> dict[int, set[Indices]]:
+        """What lies in memory and is read to compute node `i`, and where."""
+        g = self.g
+        trial = Builder(g, b.sizes, b.dtype, self.where)
+        if self.known.kinds[i] == REDUCE and g.ops[i].name == "einsum":
+            trial.product(self.summed(i)[1])
+        elif self.known.kinds[i] == REDUCE:
+            trial.value(g.args[i][0], trial.identity)
+        else:
+            trial.value(i, trial.identity)
+        return trial.read
+
+    def joins(self, group: _Group, at: int, b: Builder, read: dict[int, set[Indices]]) -> bool:
+        own = group.builder
+        if own.sizes != b.sizes or own.dtype != b.dtype or len(own.stores) >= STORES or len(own.body) > NODES:
+            return False
+        shares = not b.sizes
+        for i, where in read.items():
+            if i in group.set:
+                if where != {b.identity}:
+                    return False
+                shares = True
+            elif self.finished[i] >= at:
+                return False
+            else:
+                shares = shares or i in own.read
+        return shares
+
+    def copy_nest(self, source: View, target: View, factor: float = 1.0, add: bool = False) -> Any:
+        """target = factor * source, or target += factor * source."""
+        b = self.builder(source.shape, self.outputs[0])
+        if source.dtype in ("float32", "float64"):
+            b.dtype = source.dtype
+        value = scaled(b, b.load(source, b.identity), factor)
+        if add:
+            value = b.body.build(ADD, (b.load(target, b.identity), value))
+        b.store(value, target, b.identity)
+        return b.nest()
+
+    # Sums put together in memory
+
+    def sum(self, i: int) -> None:
+        view, known = self.views[i], self.known
+        products = [(c, t) for c, t in known.terms[i] if known.kinds[t] == PRODUCT and known.is_partial(t)]
+        pieces = [(c, t) for c, t in known.terms[i] if known.kinds[t] != PRODUCT and known.is_partial(t)]
+        rest = [t for t in known.terms[i] if t not in products and t not in pieces]
+        products.sort(key=lambda t: not self.is_symmetric(t[1]))
+        for k, (c, t) in enumerate(products):
+            self.product(t, view, c, 1.0 if k else 0.0)
+        if rest:
+            b = self.builder(view.shape, i)
+            total = b.load(view, b.identity) if products else None
+            for c, t in rest:
+                value = scaled(b, b.value(t, b.identity), c)
+                total = value if total is None else b.body.build(ADD, (total, value))
+            assert total is not None
+            b.store(total, view, b.identity)
+            self.steps.append(b.nest())
+        elif not products:
+            self.zero(view)
+        for c, t in pieces:
+            if known.kinds[t] == REGION:
+                self.region(t, view, c, fresh=False)
+            else:
+                self.steps.append(diagonal(self, t, view, c))
+        self.finished[i] = len(self.steps) - 1
+
+    def zero(self, view: View) -> None:
+        buffer = self.buffers[view.buffer]
+        if buffer.kind == RESULT and buffer.bytes >= LARGE and buffer.count == view.size:
+            buffer.zeroed = True
+            return
+        b = Builder(self.g, view.shape, view.dtype, self.where)
+        b.store(b.body.const(0, view.dtype), view, b.identity)
+        self.steps.append(b.nest())
+
+    def region(self, i: int, view: View, factor: float, fresh: bool) -> None:
+        if fresh and self.g.ops[i].name in ("pad", "scatter_add"):
+            self.zero(view)
+        self.steps += regions(self, i, view, factor, fresh)
+
+    # Calls
+
+    def product(self, i: int, view: View, alpha: float, beta: float) -> None:
+        g = self.g
+        (a, b), (parts, out) = g.args[i], parse(g.attrs[i][0])
+        contraction(
+            (self.views[a], parts[0]),
+            (self.views[b], parts[1]),
+            (view, out),
+            alpha,
+            beta,
+            self.is_symmetric(i),
+            self.copied,
+            lambda shape: self.new(TEMPORARY, view.dtype, shape),
+            lambda x, y, factor, add: self.steps.append(self.copy_nest(x, y, factor, add)),
+            self.steps.append,
+        )
+
+    def is_symmetric(self, i: int) -> bool:
+        g = self.g
+        parts, _ = parse(g.attrs[i][0])
+        (a, b) = g.args[i]
+        return gram(g, (a, parts[0]), (b, parts[1])) or gram(g, (b, parts[1]), (a, parts[0]))
+
+    def copied(self, v: View) -> View:
+        target = self.new(TEMPORARY, v.dtype, v.shape)
+        self.steps.append(self.copy_nest(v, target))
+        return target
+
+    def library(self, i: int) -> None:
+        g = self.g
+        call = node_call(g, i)
+        arguments = tuple([constant(*g.attrs[a]) if g.ops[a] is CONST else self.views[a] for a in g.args[i]])
+        view = self.views[i]
+        taken = sum(self.buffers[a.buffer].bytes for a in arguments if isinstance(a, View))
+        self.steps.append(Library(g.ops[i].name, call, arguments, (view,), taken + self.buffers[view.buffer].bytes))
+
+
+class _Group:
+    """A nest that may still grow. `set`: nodes that it puts into memory, each at the point of its index."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.set: set[int] = set()
+
+
+def _forward(g: Graph, i: int, view: View) -> View | None:
+    """The view that a VIEW node is of its argument's view; None where there is none."""
+    shape = g.types[i].lengths
+    read = kinds.readings(g, i)
+    if read is None:
+        return view.reshaped(shape)
+    strides, offset = kinds.strided(read[0], view.strides, view.offset, len(shape))
+    return view.with_axes(shape, strides, offset)
+
+
+def _inverse(g: Graph, i: int, view: View) -> View | None:
+    """Where the argument of an invertible VIEW node lies if the node is to lie at `view`."""
+    own = g.types[g.args[i][0]].lengths
+    if g.ops[i].name == "reshape":
+        return view.reshaped(own)
+    (labels,), out = parse(g.attrs[i][0])
+    return view.with_axes(own, tuple(view.strides[out.index(x)] for x in labels))

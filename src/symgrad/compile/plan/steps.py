@@ -1,0 +1,169 @@
+"""What a planned program is made of, besides loop nests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from symgrad.compile.nest import Nest
+from symgrad.compile.plan.views import View
+
+INPUT, RESULT, CONSTANT, TEMPORARY = "input", "result", "constant", "temporary"
+
+ITEM = {"bool": 1, "int64": 8, "float32": 4, "float64": 8}
+"""Bytes of an element."""
+
+
+@dataclass
+class Buffer:
+    """Flat memory. `at`: its place in the arena, bytes, for a temporary one; `zeroed`: it starts as zeros."""
+
+    kind: str
+    dtype: str
+    count: int
+    data: Any = None
+    zeroed: bool = False
+    at: int = -1
+
+    @property
+    def bytes(self) -> int:
+        return self.count * ITEM[self.dtype]
+
+
+class Matrix(NamedTuple):
+    """rows x columns elements in a buffer, from `offset` on, by two strides (all in elements)."""
+
+    buffer: int
+    offset: int
+    rows: int
+    columns: int
+    down: int
+    right: int
+
+    @property
+    def turned(self) -> Matrix:
+        """Its transpose."""
+        return Matrix(self.buffer, self.offset, self.columns, self.rows, self.right, self.down)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether rows lie without gaps, one behind the other."""
+        return (self.right == 1 or self.columns == 1) and (self.rows == 1 or self.down >= max(1, self.columns))
+
+    @property
+    def for_blas(self) -> bool:
+        return self.by_rows or self.turned.by_rows
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """c = alpha a b + beta c, one call of BLAS."""
+
+    dtype: str
+    a: Matrix
+    b: Matrix
+    c: Matrix
+    alpha: float
+    beta: float
+
+
+@dataclass(frozen=True)
+class Matmul:
+    """c = a b for batches of matrices, by numpy.matmul."""
+
+    a: View
+    b: View
+    c: View
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """What is above the diagonal of a square matrix copied below."""
+
+    a: View
+
+
+@dataclass(frozen=True)
+class Library:
+    """out = call(*arguments): an operation of the NumPy back end. An argument is a view, or a number itself.
+
+    several: `call` gives a list, one array for each of `out`.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    out: tuple[View, ...]
+    bytes: int
+
+
+Step = Nest | Gemm | Matmul | Mirror | Library
+
+
+@dataclass
+class Plan:
+    """A program: steps over buffers.
+
+    Attributes:
+        inputs: the buffer of each input. results: the view of each result, into a buffer of its own.
+        arena: bytes for all temporary buffers. peak_bytes: most memory that a call takes besides its inputs.
+    """
+
+    buffers: list[Buffer]
+    steps: list[Step]
+    inputs: list[int]
+    results: list[View]
+    arena: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def result_bytes(self) -> int:
+        return sum(b.bytes for b in self.buffers if b.kind == RESULT)
+
+    @property
+    def peak_bytes(self) -> int:
+        work = max((s.bytes for s in self.steps if isinstance(s, Library)), default=0)
+        return self.arena + self.result_bytes + work
+
+
+def reads(step: Step) -> set[int]:
+    """The buffers that a step reads."""
+    if isinstance(step, Nest):
+        return {a.buffer for a in step.loads} | {s.access.buffer for s in step.stores if s.keep}
+    if isinstance(step, Gemm):
+        return {step.a.buffer, step.b.buffer} | ({step.c.buffer} if step.beta else set())
+    if isinstance(step, Matmul):
+        return {step.a.buffer, step.b.buffer}
+    if isinstance(step, Mirror):
+        return {step.a.buffer}
+    return {a.buffer for a in step.arguments if isinstance(a, View)}
+
+
+def writes(step: Step) -> set[int]:
+    """The buffers that a step writes to."""
+    if isinstance(step, Nest):
+        return {s.access.buffer for s in step.stores}
+    if isinstance(step, (Gemm, Matmul)):
+        return {step.c.buffer}
+    if isinstance(step, Mirror):
+        return {step.a.buffer}
+    return {v.buffer for v in step.out}
+
+
+def describe(step: Step) -> str:
+    """One line about a step."""
+    if isinstance(step, Nest):
+        sizes = " x ".join(map(str, step.sizes)) or "1"
+        ops = step.body.operations(step.roots)
+        return f"loops {sizes}: {ops} ops, {len(step.loads)} read, {len(step.stores)} written"
+    if isinstance(step, Gemm):
+        kind = "gemv" if 1 in (step.c.rows, step.c.columns) else "gemm"
+        return f"{kind} {step.a.rows} x {step.a.columns} x {step.b.columns}" + (", added" if step.beta else "")
+    if isinstance(step, Matmul):
+        *batch, m, k = step.a.shape
+        return f"matmul {math.prod(batch)} of {m} x {k} x {step.b.shape[-1]}"
+    if isinstance(step, Mirror):
+        return f"mirrored {step.a.shape[0]} x {step.a.shape[1]}"
+    return f"{step.name} by NumPy"

@@ -1,0 +1,233 @@
+"""A planned program at work: buffers, an arena, machine code for the nests, BLAS and NumPy for the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.compile.nest import Call, Nest, interpret
+from symgrad.compile.plan.steps import (
+    CONSTANT,
+    INPUT,
+    RESULT,
+    TEMPORARY,
+    Gemm,
+    Library,
+    Matmul,
+    Matrix,
+    Mirror,
+    Plan,
+    Step,
+    describe,
+)
+from symgrad.compile.plan.views import View
+
+LARGE = 1 << 16
+"""Bytes from which on memory of zeros is asked of the system."""
+KEPT = 1 << 28
+"""Bytes of an arena up to which it is kept between calls."""
+BLOCK = 128
+
+
+class Program:
+    """`plan` as a callable: arrays in (C-contiguous, of the planned types), new arrays out.
+
+    native: whether nests and calls of BLAS are machine code, else they are interpreted by NumPy (slow: for tests).
+    Calls of several threads at once are fine: each has an arena of its own.
+    """
+
+    def __init__(self, plan: Plan, native: bool = True) -> None:
+        self.plan = plan
+        self.buffers = plan.buffers
+        self._arenas: list[Any] = []
+        self._lock = threading.Lock()
+        self._size = len(plan.buffers)
+        self._constants: list[tuple[int, Any]] = []
+        for k, b in enumerate(plan.buffers):
+            if b.kind == CONSTANT:
+                self._constants.append((k, np.ascontiguousarray(b.data).reshape(-1)))
+        self._places = [(k, b) for k, b in enumerate(plan.buffers) if b.kind == TEMPORARY and b.at >= 0]
+        self._results = [(v.buffer, plan.buffers[v.buffer], v.shape) for v in plan.results]
+        self._code: list[Callable[[list[Any], Any], None]] = []
+        self._gather(native)
+
+    def __call__(self, arrays: Sequence[Any]) -> list[Any]:
+        """The results at these inputs. ArgumentError where a computed place is outside its array."""
+        memory: list[Any] = [None] * self._size
+        table = np.zeros(self._size, np.uintp)
+        for k, x in zip(self.plan.inputs, arrays, strict=True):
+            memory[k] = x.reshape(-1)
+            table[k] = _address(x)
+        for k, x in self._constants:
+            memory[k] = x
+            table[k] = _address(x)
+        arena = self._arena()
+        if arena is not None:
+            base = _address(arena)
+            for k, b in self._places:
+                memory[k] = arena[b.at : b.at + b.bytes].view(b.dtype)
+                table[k] = base + b.at
+        results = []
+        for k, b, shape in self._results:
+            x = make(b.count, b.dtype) if b.zeroed else np.empty(b.count, b.dtype)
+            memory[k] = x
+            table[k] = _address(x)
+            results.append(x.reshape(shape))
+        with np.errstate(all="ignore"):
+            for run in self._code:
+                run(memory, table)
+        if arena is not None and len(arena) <= KEPT:
+            with self._lock:
+                self._arenas.append(arena)
+        return results
+
+    def _arena(self) -> Any:
+        if not self.plan.arena:
+            return None
+        with self._lock:
+            if self._arenas:
+                return self._arenas.pop()
+        raw = np.empty(self.plan.arena + 64, np.uint8)
+        start = -_address(raw) % 64
+        return raw[start : start + self.plan.arena]
+
+    def _gather(self, native: bool) -> None:
+        """Runs of steps that are machine code become one call each."""
+        line: list[Any] = []
+
+        def close() -> None:
+            if line:
+                from symgrad.run.nest import Nests
+
+                code = Nests(list(line))
+                self._code.append(lambda memory, table: code(table))
+                line.clear()
+
+        for step in self.plan.steps:
+            if native and isinstance(step, Nest):
+                line.append(step)
+            elif native and isinstance(step, Gemm):
+                line.append(blas_call(step))
+            else:
+                close()
+                self._code.append(_python(step))
+        close()
+
+    def explain(self, full: bool = False) -> str:
+        """Memory, and what is run; `full`: every step."""
+        plan = self.plan
+        names = [describe(s) for s in plan.steps]
+        head = f"{len(names)} steps; memory: {size(plan.result_bytes)} of results, {size(plan.peak_bytes)} at the peak"
+        return "\n".join([head, *(f"  {n}" for n in names)]) if full else head
+
+
+def size(bytes: int) -> str:
+    """Bytes as a text."""
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if bytes >= step:
+            return f"{bytes / step:.3g} {unit}"
+    return f"{bytes} bytes"
+
+
+def _python(step: Step) -> Callable[[list[Any], Any], None]:
+    """A step as a function of the buffers."""
+    if isinstance(step, Nest):
+        return lambda memory, table: interpret(step, memory)
+    if isinstance(step, Gemm):
+        return lambda memory, table: _gemm(step, memory)
+    if isinstance(step, Matmul):
+        return lambda memory, table: np.matmul(_seen(step.a, memory), _seen(step.b, memory), out=_seen(step.c, memory))
+    if isinstance(step, Mirror):
+        return lambda memory, table: _mirror(_seen(step.a, memory))
+    return lambda memory, table: _library(step, memory)
+
+
+def _library(step: Library, memory: list[Any]) -> None:
+    arguments = [_seen(a, memory) if isinstance(a, View) else a for a in step.arguments]
+    for a in arguments:
+        if isinstance(a, np.ndarray):
+            a.flags.writeable = False
+    value = step.call(*arguments)
+    (out,) = step.out
+    _seen(out, memory)[...] = value
+
+
+def _mirror(a: Any) -> None:
+    """By blocks, which stay in the cache."""
+    n = len(a)
+    for i in range(0, n, BLOCK):
+        own = a[i : i + BLOCK, i : i + BLOCK]
+        rows, columns = np.tril_indices(len(own), -1)
+        own[rows, columns] = own[columns, rows]
+        for j in range(i + BLOCK, n, BLOCK):
+            a[j : j + BLOCK, i : i + BLOCK] = a[i : i + BLOCK, j : j + BLOCK].T
+
+
+def _gemm(step: Gemm, memory: list[Any]) -> None:
+    a, b, c = (_matrix(m, memory) for m in (step.a, step.b, step.c))
+    value = step.alpha * (a @ b)
+    c[...] = value + step.beta * c if step.beta else value
+
+
+def _matrix(m: Matrix, memory: list[Any]) -> Any:
+    return _strided(memory[m.buffer], m.offset, (m.rows, m.columns), (m.down, m.right))
+
+
+def _seen(v: View, memory: list[Any]) -> Any:
+    return _strided(memory[v.buffer], v.offset, v.shape, v.strides)
+
+
+def _strided(flat: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    item = flat.itemsize
+    if not flat.size or 0 in shape:
+        return np.empty(shape, flat.dtype)
+    return np.ndarray(shape, flat.dtype, flat, offset * item, [s * item for s in strides])
+
+
+def blas_call(step: Gemm) -> Call:
+    """The call of BLAS, which has matrices by columns: c^T = b^T a^T for one by rows."""
+    a, b, c = step.a, step.b, step.c
+    if c.rows == 1 or (c.columns > 1 and c.by_rows):
+        a, b, c = b.turned, a.turned, c.turned
+    letter, real = ("d", "real") if step.dtype == "float64" else ("s", "single")
+    item = 8 if step.dtype == "float64" else 4
+
+    def pointer(m: Matrix) -> tuple[str, int, int]:
+        return ("buffer", m.buffer, m.offset * item)
+
+    def leading(m: Matrix) -> tuple[str, int]:
+        return ("int", max(1, m.rows if m.columns <= 1 else m.right, m.rows))
+
+    if c.columns == 1 and a.rows * a.columns > 0:  # a matrix and a vector
+        letter_a, own = ("N", a) if a.turned.by_rows else ("T", a.turned)
+        return Call(
+            f"symgrad.blas.{letter}gemv",
+            (
+                ("char", letter_a), ("int", own.rows), ("int", own.columns), (real, step.alpha),
+                pointer(a), leading(own), pointer(b), ("int", b.down or 1),
+                (real, step.beta), pointer(c), ("int", 1 if c.rows == 1 else c.down),
+            ),
+        )  # fmt: skip
+    letters, own = [], []
+    for m in (a, b):
+        by_columns = m.turned.by_rows
+        letters.append("N" if by_columns else "T")
+        own.append(m if by_columns else m.turned)
+    return Call(
+        f"symgrad.blas.{letter}gemm",
+        (
+            ("char", letters[0]), ("char", letters[1]), ("int", c.rows), ("int", c.columns), ("int", a.columns),
+            (real, step.alpha), pointer(a), leading(own[0]), pointer(b), leading(own[1]),
+            (real, step.beta), pointer(c), leading(c),
+        ),
+    )  # fmt: skip
+
+
+def _address(a: Any) -> int:
+    return a.__array_interface__["data"][0]
+
+
+__all__ = ["INPUT", "RESULT", "Program", "blas_call", "size"]
