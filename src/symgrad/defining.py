@@ -62,7 +62,9 @@ def _call(fn: Callable[..., Any], signature: inspect.Signature, values: Sequence
 
 def take_as_function(f: Any) -> Any:
     """A Function or PythonFunction as it is; another callable traced. ArgumentError for anything else."""
-    if isinstance(f, (Function, PythonFunction)):
+    if isinstance(f, Function):
+        return f.dense()
+    if isinstance(f, PythonFunction):
         return f
     if callable(f):
         return from_python(f)

@@ -17,6 +17,7 @@ import numpy as np
 from symgrad.errors import ArgumentError, DtypeError
 from symgrad.function import Function
 from symgrad.graph import FLOATS, Type
+from symgrad.graph.tree import leaves_of
 from symgrad.graph.type import DTYPES
 from symgrad.tree import NUMBER, Structure, flatten, names_of, tuple_of
 
@@ -58,7 +59,7 @@ class Specialised:
             own = self.function
             return self.result.nest(inlined(own.graph, own.inputs, own.outputs, numbers))
         value = self.function(*numbers)
-        return self.result.nest((value,) if self.function.tree == 0 else value)
+        return self.result.nest((value,) if self.result.size == 1 else value)
 
 
 class PythonFunction:
@@ -288,8 +289,8 @@ def variable_slots(f: PythonFunction, made: Specialised, wrt: Any) -> tuple[list
 
 def flat(f: Function) -> Function:
     """The same function with its outputs in one tuple; a single one bare."""
-    n = len(f.outputs)
-    tree = 0 if n == 1 else tuple(range(n))
+    leaves = leaves_of(f.tree)
+    tree = leaves[0] if len(leaves) == 1 else tuple(leaves)
     if f.tree == tree:
         return f
     return Function(f.graph, f.inputs, f.outputs, name=f.name, tree=tree, notes=f._notes, simple=f._simple)
@@ -311,7 +312,7 @@ def lifted(
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
         parent = f.of_kind(kind)
         slots, variables = variable_slots(f, parent, wrt)
-        return Specialised(flat(derive(parent.function, slots)), kind, result(parent.result, variables))
+        return Specialised(flat(derive(parent.function.dense(), slots)), kind, result(parent.result, variables))
 
     return PythonFunction(f"{name} {f.name}", f.signature, build, f._static, f._floats | frozenset(chosen), parent=f)
 

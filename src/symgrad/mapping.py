@@ -53,7 +53,7 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
         places = [axes[k] for k, a in enumerate(kind.arguments) for _ in range(a.size)]
         n, types = _without(inner, names, kind.types, places)
         parent = inner.of_kind(Kind(kind.arguments, tuple(types)))
-        function = _mapped(parent.function, kind.types, places, n, out_axes)
+        function = _mapped(parent.function.dense(), kind.types, places, n, out_axes)
         return Specialised(flat(function), kind, parent.result)
 
     return PythonFunction(f"vmap {f.name}", f.signature, build, f._static, f._floats, parent=f)

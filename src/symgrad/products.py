@@ -115,7 +115,7 @@ def _along(
                     f"{name} {f.name}: d_{f.names[k]} has shape {shapes[0]}, {f.names[k]} has {shapes[1]}; "
                     "a direction is nested and shaped like its variable"
                 )
-        return Specialised(flat(derive(parent.function, slots)), kind, result(parent.result, variables))
+        return Specialised(flat(derive(parent.function.dense(), slots)), kind, result(parent.result, variables))
 
     return PythonFunction(
         f"{name} {f.name}",
@@ -135,7 +135,7 @@ def _weighted(f: PythonFunction, wrt: Any) -> PythonFunction:
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
         parent = f.of_kind(kind.first(known))
         slots, variables = variable_slots(f, parent, wrt)
-        own = parent.function
+        own = parent.function.dense()
         wanted = [own.graph.types[o].shape for o in own.outputs]
         given = [kind.types[s].shape for s in kind.slots(known)]
         if wanted != given:

@@ -14,15 +14,17 @@ import numpy as np
 
 from symgrad import arrays
 from symgrad.defining import take_as_function
+from symgrad.derive import tensors
 from symgrad.derive.accumulate import Entries
 from symgrad.derive.choose import accumulate
+from symgrad.derive.factored import factored
 from symgrad.derive.taylor import derivatives
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
 from symgrad.generic import RESULTS, PythonFunction, lifted
 from symgrad.graph import FLOATS, REGISTER, Graph
 from symgrad.graph.pause import no_collector
-from symgrad.graph.tree import Csr
+from symgrad.graph.tree import Csr, replaced
 from symgrad.simplify import simplify
 
 
@@ -160,7 +162,7 @@ def _gradient(
     return g, outputs, 0 if single else tuple(range(len(outputs))), value, notes
 
 
-def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Any:
+def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", structure: str = "dense") -> Any:
     """The Jacobian of each output: its shape and one more axis for the variables.
 
     Rows and columns vectors count as vectors, so a (m, 1) matrix gives (m, n), as in SymPy.
@@ -169,13 +171,24 @@ def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto") 
 
     By arrays (a MatrixSymbol), one Jacobian per variable: the axes of the output, then those of the variable.
     Of a Python function, one per leaf of the result and of the argument, with all axes of both.
+
+    `structure="auto"`: a derivative by arrays that is a sum of products of much smaller ones (diagonal, block
+    diagonal, Kronecker, of low rank) stays one: a `FactoredArray`, with `@`, `solve`, `todense`, `toscipy`.
     """
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
-        return lifted(f, "jacobian", wrt, lambda own, slots: _whole_jacobian(own, slots, mode), RESULTS["jacobian"])
+        return lifted(
+            f,
+            "jacobian",
+            wrt,
+            lambda own, slots: _whole_jacobian(own, slots, sparse, mode, structure),
+            RESULTS["jacobian"],
+        )
     chosen, single = variables(f, wrt)
     if arrays.of_arrays(f, chosen, mode):
-        return _derived(f, *arrays.jacobian(f, chosen, single, sparse), name=f"jacobian {f.name}")
+        found = _derived(f, *arrays.jacobian(f, chosen, single, sparse), name=f"jacobian {f.name}")
+        many = len(found.outputs) // len(f.outputs)
+        return _structured(found, structure, [r for r in _vector_ranks(f, f.outputs) for _ in range(many)])
     if isinstance(f.tree, Csr):
         f = _dense(f, f.tree)
     columns = [f.inputs[k] for k in chosen]
@@ -200,22 +213,48 @@ def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto") 
     return _derived(f, g, outputs, tree, notes, name=f"jacobian {f.name}")
 
 
-def _whole_jacobian(f: Function, chosen: list[int], mode: str) -> Function:
+def _structured(f: Function, structure: str, rows: Sequence[int]) -> Function:
+    """A derivative whose large arrays stay factors where those are much smaller; `rows`: how many axes of each are."""
+    if structure == "dense":
+        return f
+    if structure != "auto":
+        raise ArgumentError(f'structure={structure!r}: "dense" or "auto"')
+    outputs: list[int] = []
+    leaves: list[Any] = []
+    for o, rank in zip(f.outputs, rows, strict=True):
+        found = factored(f.graph, o, rank, len(outputs)) if f.graph.types[o].shape else None
+        leaves.append(len(outputs) if found is None else found[1])
+        outputs += [o] if found is None else found[0]
+    return _derived(f, f.graph, outputs, replaced(f.tree, leaves), f._notes, name=f.name)
+
+
+def _whole_jacobian(f: Function, chosen: list[int], sparse: bool, mode: str, structure: str) -> Function:
     """One Jacobian per output and variable, with all axes of both."""
     name = f"jacobian {f.name}"
     if arrays.of_arrays(f, chosen, mode):
-        return _derived(f, *arrays.jacobian(f, chosen, False, False, whole=True), name=name)
+        found = _derived(f, *arrays.jacobian(f, chosen, False, sparse, whole=True), name=name)
+        return _structured(found, structure, [r for r in _ranks(f, f.outputs) for _ in chosen])
     g, entries, _, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
     outputs = [entries.get((r, c), g.const(0, _dtype(f, r))) for r in range(len(f.outputs)) for c in range(len(chosen))]
     return _derived(f, g, outputs, tuple(range(len(outputs))), notes, name=name)
 
 
-def _whole_hessian(f: Function, chosen: list[int], mode: str) -> Function:
+def _whole_hessian(f: Function, chosen: list[int], sparse: bool, mode: str, structure: str) -> Function:
     """One block per pair of variables, with all axes of both."""
     name = f"hessian {f.name}"
     if arrays.of_arrays(f, chosen, mode):
-        return _derived(f, *arrays.hessian(f, chosen, False, False, whole=True), name=name)
-    return _whole_jacobian(grad(f, chosen, mode), chosen, mode)
+        found = _derived(f, *arrays.hessian(f, chosen, False, sparse, whole=True), name=name)
+        return _structured(found, structure, [r for r in _ranks(f, [f.inputs[k] for k in chosen]) for _ in chosen])
+    return _whole_jacobian(grad(f, chosen, mode), chosen, sparse, mode, structure)
+
+
+def _vector_ranks(f: Function, nodes: Sequence[int]) -> list[int]:
+    """As `_ranks`, a row or column of a matrix counting as a vector."""
+    return [len(tensors.axes(f.graph.types[i].shape)) for i in nodes]
+
+
+def _ranks(f: Function, nodes: Sequence[int]) -> list[int]:
+    return [len(f.graph.types[i].shape) for i in nodes]
 
 
 def _dense(f: Function, tree: Csr) -> Function:
@@ -264,17 +303,28 @@ def _pack(
     return node, Csr(position, tuple(indptr), tuple(c for _, c in places), (rows, columns))
 
 
-def hessian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto") -> Any:
+def hessian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", structure: str = "dense") -> Any:
     """The Hessian of a scalar function, shape (n, n); each symmetric pair is computed once.
 
-    `sparse=True` as for `jacobian`. By arrays, one block per pair of variables, of the axes of both.
+    `sparse=True` and `structure="auto"` as for `jacobian`. By arrays, one block per pair of variables, of the axes
+    of both.
     """
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
-        return lifted(f, "hessian", wrt, lambda own, slots: _whole_hessian(own, slots, mode), RESULTS["hessian"])
+        return lifted(
+            f,
+            "hessian",
+            wrt,
+            lambda own, slots: _whole_hessian(own, slots, sparse, mode, structure),
+            RESULTS["hessian"],
+        )
     chosen, single = _of_scalar(f, wrt, "hessian")
     if arrays.of_arrays(f, chosen, mode):
-        return _derived(f, *arrays.hessian(f, chosen, single, sparse), name=f"hessian {f.name}")
+        found = _derived(f, *arrays.hessian(f, chosen, single, sparse), name=f"hessian {f.name}")
+        if len(found.outputs) != len(chosen) ** 2:  # of scalars: one matrix
+            return _structured(found, structure, [1])
+        ranks = _vector_ranks(f, [f.inputs[k] for k in chosen])
+        return _structured(found, structure, [r for r in ranks for _ in chosen])
     first = grad(f, chosen, mode)
     columns = [first.inputs[k] for k in chosen]
     g, half, _, notes = _accumulate(first, first.outputs, columns, mode, lower=True)

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.graph.tree import Csr, Tree
+from symgrad.graph.tree import Csr, Factored, Tree
 
 
 def bare(tree: Tree) -> Tree:
     """`tree` with the values of a sparse matrix in its place."""
     if isinstance(tree, Csr):
         return tree.position
+    if isinstance(tree, Factored):
+        return tree.positions
     return tuple(map(bare, tree)) if isinstance(tree, tuple) else tree
 
 
@@ -30,12 +32,31 @@ def finisher(tree: Tree) -> Callable[[Any], Any] | None:
     """What makes sparse matrices of their values in a nested result; None where there are none."""
     if isinstance(tree, Csr):
         return _sparse(tree)
+    if isinstance(tree, Factored):
+        return _factored(tree)
     if isinstance(tree, int):
         return None
     parts = [finisher(t) for t in tree]
     if not any(parts):
         return None
     return lambda result: tuple([r if p is None else p(r) for p, r in zip(parts, result, strict=True)])
+
+
+def _factored(tree: Factored) -> Callable[[Any], Any]:
+    from symgrad.run.factored import FactoredArray, Product
+
+    at = {p: k for k, p in enumerate(tree.positions)}
+    rows, columns = tree.shape[: tree.rows], tree.shape[tree.rows :]
+
+    def build(values: Sequence[Any]) -> Any:
+        arrays = [np.asarray(v) for v in values]
+        terms = [
+            Product(number, tuple([(arrays[at[p]] if p >= 0 else None, labels) for p, labels in factors]))
+            for number, factors in tree.terms
+        ]
+        return FactoredArray(rows, columns, terms, tree.dtype)
+
+    return build
 
 
 def _sparse(tree: Csr) -> Callable[[Any], Any]:

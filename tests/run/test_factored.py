@@ -1,0 +1,128 @@
+"""Derivatives kept as factors: what they stand for, products, solving, conversion."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.sparse import issparse
+from scipy.sparse.linalg import LinearOperator
+
+import symgrad as sg
+from symgrad.run.factored import FactoredArray, Product
+
+RNG = np.random.default_rng(7)
+A = RNG.normal(size=(3, 24))
+
+
+def factorisation(U, V, T):
+    return np.sum((T - U @ V.T) ** 2)
+
+
+def elementwise(x):
+    return np.sum(np.exp(x) + x**4)
+
+
+def with_low_rank(x):
+    return np.sum(np.exp(x)) + np.sum((A @ x) ** 2)
+
+
+def rows(X):
+    return np.sum(np.exp(np.sum(X**2, axis=1) / 8))
+
+
+CASES = {
+    "kronecker": (factorisation, (RNG.normal(size=(12, 3)), RNG.normal(size=(10, 3)), RNG.normal(size=(12, 10)))),
+    "diagonal": (elementwise, (RNG.normal(size=40),)),
+    "diagonal + low rank": (with_low_rank, (RNG.normal(size=24),)),
+    "by rows": (rows, (RNG.normal(size=(11, 3)),)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_factored_hessian_is_the_dense_one(name):
+    f, args = CASES[name]
+    dense = sg.hessian(f)(*args)
+    H = sg.hessian(f, structure="auto")(*args)
+    assert isinstance(H, FactoredArray)
+    if name != "by rows":
+        assert H.kind == name
+    assert H.shape == dense.shape
+    assert H.nbytes * 2 < dense.nbytes
+    np.testing.assert_allclose(H.todense(), dense, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(np.asarray(H), dense, rtol=1e-12, atol=1e-12)
+    own = args[0].shape
+    n = args[0].size
+    square = dense.reshape(n, n)
+    for more in ((), (2,)):
+        v = RNG.normal(size=own + more)
+        np.testing.assert_allclose((H @ v).reshape(n, -1), square @ v.reshape(n, -1), rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(H.solve(H @ v), v, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(H.T.todense().reshape(n, n), square.T, rtol=1e-12, atol=1e-12)
+    other = H.toscipy()
+    assert other.shape == (n, n)
+    v = RNG.normal(size=n)
+    np.testing.assert_allclose(other @ v, square @ v, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(other.T @ v, square.T @ v, rtol=1e-10, atol=1e-10)
+
+
+def test_what_scipy_gets():
+    f, args = CASES["kronecker"]
+    assert issparse(sg.hessian(f, structure="auto")(*args).toscipy())
+    f, args = CASES["diagonal + low rank"]
+    assert isinstance(sg.hessian(f, structure="auto")(*args).toscipy(), LinearOperator)
+
+
+def test_a_jacobian_has_rows_of_its_own():
+    f = sg.jacobian(lambda x, B: np.exp(x) * np.sum(B), structure="auto")
+    x, B = RNG.normal(size=30), RNG.normal(size=(2, 2))
+    J = f(x, B)
+    assert J.kind == "diagonal"
+    np.testing.assert_allclose(J.todense(), np.diag(np.exp(x) * B.sum()), rtol=1e-13)
+
+
+def test_blocks_of_several_variables():
+    f, (U, V, T) = CASES["kronecker"]
+    H = sg.hessian(f, wrt=("U", "V"), structure="auto")(U, V, T)
+    dense = sg.hessian(f, wrt=("U", "V"))(U, V, T)
+    assert isinstance(H[0][0], FactoredArray)
+    assert isinstance(H[1][1], FactoredArray)
+    for a in range(2):
+        for b in range(2):
+            np.testing.assert_allclose(np.asarray(H[a][b]), dense[a][b], rtol=1e-12, atol=1e-12)
+
+
+def test_an_array_without_structure_stays_an_array():
+    X = RNG.normal(size=(50, 4))
+    H = sg.hessian(lambda w, X: np.sum(np.exp(X @ w)), structure="auto")(RNG.normal(size=4), X)
+    assert isinstance(H, np.ndarray)
+
+
+def test_shown_and_derived_as_the_whole():
+    f, args = CASES["diagonal"]
+    H = sg.hessian(f, structure="auto")
+    own = H.specialise(*args)
+    assert own.latex() == sg.hessian(f).specialise(*args).latex()
+    third = sg.jacobian(H)(*args)
+    np.testing.assert_allclose(third, sg.jacobian(sg.hessian(f))(*args), rtol=1e-13)
+    again = pickle.loads(pickle.dumps(own))
+    np.testing.assert_array_equal(again(*args).todense(), own(*args).todense())
+
+
+def test_wrong_shapes_are_named():
+    H = FactoredArray((3,), (3,), [Product(2.0, ((None, (0, 1)),))], "float64")
+    np.testing.assert_array_equal(H.todense(), 2 * np.eye(3))
+    np.testing.assert_array_equal(H.solve(np.arange(3.0)), np.arange(3.0) / 2)
+    with pytest.raises(ValueError, match="first axes must be"):
+        H @ np.ones(4)
+    with pytest.raises(ValueError, match="first axes must be"):
+        H.solve(np.ones(4))
+    with pytest.raises(sg.ArgumentError, match="structure='sparse'"):
+        sg.hessian(elementwise, structure="sparse")(np.ones(3))
+
+
+def test_a_singular_one_is_refused():
+    H = FactoredArray((2,), (2,), [Product(1.0, ((np.array([1.0, 0.0]), (0,)), (None, (0, 1))))], "float64")
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        H.solve(np.ones(2))
