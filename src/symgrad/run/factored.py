@@ -129,7 +129,7 @@ class FactoredArray:
 
     def toscipy(self) -> Any:
         """A `scipy.sparse.csr_array` where that holds few numbers, else a `LinearOperator`; shape (rows, columns)."""
-        from scipy.sparse.linalg import LinearOperator
+        from scipy.sparse.linalg import aslinearoperator
 
         parts = [t.sparse(self.rows, self.columns) for t in self._terms]
         if all(p is not None for p in parts):
@@ -137,23 +137,26 @@ class FactoredArray:
             for p in parts[1:]:
                 total = total + p
             return total.tocsr()
-        turned = self.T
-
-        def product(h: FactoredArray) -> Any:
-            return lambda v: (h @ np.reshape(v, (*h.columns, -1))).reshape(math.prod(h.rows), -1)
-
-        return LinearOperator(
-            (math.prod(self.rows), math.prod(self.columns)),
-            matvec=lambda v: product(self)(v).ravel(),
-            rmatvec=lambda v: product(turned)(v).ravel(),
-            matmat=product(self),
-            rmatmat=product(turned),
-            dtype=self.dtype,
-        )
+        return aslinearoperator(_Flat(self))
 
     def __repr__(self) -> str:
         stored = self.nbytes // self.dtype.itemsize
         return f"<{self.kind} of shape {self.shape}: {stored} numbers for {math.prod(self.shape)}>"
+
+
+class _Flat:
+    """A factored array as an operator on vectors: what SciPy makes a LinearOperator of."""
+
+    def __init__(self, array: FactoredArray) -> None:
+        self.array, self.turned = array, array.T
+        self.shape = (math.prod(array.rows), math.prod(array.columns))
+        self.dtype = array.dtype
+
+    def matvec(self, v: Any) -> Any:
+        return (self.array @ np.reshape(v, self.array.columns)).ravel()
+
+    def rmatvec(self, v: Any) -> Any:
+        return (self.turned @ np.reshape(v, self.array.rows)).ravel()
 
 
 class _Term:
