@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import jax
@@ -16,8 +17,8 @@ import numpy as np
 from jax import lax
 from jax.experimental import sparse
 
-from symgrad.compile.framework import Loop, Number, Plan, evaluate, loop_of, nest, pointwise, prepare, scalars_apart
-from symgrad.dialects.jax import OPERATORS, TYPED, lowering
+from symgrad.compile.framework import Loop, Number, evaluate, loop_of, nest, pointwise, prepare, scalars_apart, slopes
+from symgrad.dialects.jax import OPERATORS, RULED, TYPED, lowering
 from symgrad.errors import ArgumentError
 from symgrad.graph import Graph, Op, Type
 from symgrad.graph.body import Body
@@ -68,6 +69,8 @@ class Tracing:
                 self.full(a, Type(t.dtype) if flat else t) if isinstance(a, Number) else a
                 for a, t in zip(args, types, strict=True)
             ]
+        if op.name in RULED:
+            return ruled(op, tuple(attrs.items()))(*args)
         fn: Any = lowering(op)
         return fn(types, result, *args, **attrs) if op.name in TYPED else fn(*args, **attrs)
 
@@ -126,6 +129,28 @@ class Tracing:
             return [c * jnp.prod(x, 0) for c, x in zip(firsts, each, strict=True)]
         sums = [jnp.sum(x, 0) for x in each]
         return [c + x if s > 0 else c - x for c, x, s in zip(firsts, sums, loop.signs, strict=True)]
+
+
+@cache
+def ruled(op: Op, attrs: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
+    """An elementwise operation that is differentiated by its declared rule."""
+    fn: Any = lowering(op)
+    own = dict(attrs)
+    call = jax.custom_jvp(lambda *args: fn(*args, **own))
+
+    @call.defjvp
+    def rule(values: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        result = call(*values)
+        total = jnp.zeros_like(result)
+        for k, t in enumerate(tangents):
+            slope = slopes(op, own, "float64", k)
+            if slope is not None:
+                graph, inputs, output = slope
+                plan = prepare(graph, inputs, [output], has, "JAX")
+                total = total + evaluate(plan, [*values, result], Tracing({"float64": result.dtype}))[0] * t
+        return result, total
+
+    return call
 
 
 def jax_function(

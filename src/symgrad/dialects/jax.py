@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg
 import jax.scipy.special
 
+from symgrad.dialects import expansions
 from symgrad.dialects.matrices import as_matmul, factors_of
 from symgrad.graph import Op, Type
 
@@ -87,6 +89,25 @@ def _positive(fn: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x: jnp.where(x < 0, math.nan, fn(jnp.where(x < 0, 1, x)))
 
 
+def _betaln(x: Any, y: Any) -> Any:
+    """JAX's is off by 1e-7 where x and y are far apart."""
+    log_gamma = jax.scipy.special.gammaln
+    return log_gamma(x) + log_gamma(y) - log_gamma(x + y)
+
+
+def _log_ndtr(x: Any) -> Any:
+    """JAX's loses digits for large x."""
+    small, large = jnp.where(x > 0, 0, x), jnp.where(x > 0, x, 0)
+    right = jnp.log1p(-jax.scipy.special.erfc(large / math.sqrt(2)) / 2)
+    return jnp.where(x > 0, right, jax.scipy.special.log_ndtr(small))
+
+
+def _hyp1f1(a: Any, b: Any, z: Any) -> Any:
+    """By Kummer's transformation for z < 0, where the series cancels. DLMF 13.2.39."""
+    left, right = jnp.where(z < 0, b - a, a), jnp.abs(z)
+    return jnp.where(z < 0, jnp.exp(z), 1) * jax.scipy.special.hyp1f1(left, b, right)
+
+
 LOWERED: dict[str, Callable[..., Any]] = {
     "integer_power": lambda x, n: x**n,
     "mask": lambda c, x: jnp.where(c, x, 0),
@@ -94,7 +115,16 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "element": lambda x, index: x[index],
     "sigmoid": jax.nn.sigmoid,
     "softplus": jax.nn.softplus,
-    "sinc": lambda x: jnp.sinc(x / math.pi),
+    "sinc": partial(expansions.sinc, jnp),
+    "spherical_yn": partial(expansions.spherical_yn, jnp),
+    "spherical_in": partial(expansions.spherical_in, jnp),
+    "eval_hermite": partial(expansions.hermite, jnp, step=2),
+    "eval_hermitenorm": partial(expansions.hermite, jnp, step=1),
+    "beta": lambda x, y: jnp.exp(_betaln(x, y)),
+    "betaln": _betaln,
+    "log_ndtr": _log_ndtr,
+    "erfi": lambda x: 2 / math.sqrt(math.pi) * jnp.exp(x * x) * jax.scipy.special.dawsn(x),
+    "hyp1f1": _hyp1f1,
     "hypot": _hypot,
     "inv": jnp.linalg.inv,
     "det": jnp.linalg.det,
@@ -118,8 +148,10 @@ TYPED: dict[str, Callable[..., Any]] = {
 }
 
 NAMESPACES = (jnp, jax.scipy.special)
-ABSENT = frozenset(["polygamma"])
-"""Names that are less exact than the fallback."""
+ABSENT = frozenset(["polygamma", "hyp2f1", "spence"])
+"""Names that are less exact than the fallback, or wrong: hyp2f1 for z < -1, the derivative of spence near 1."""
+RULED = frozenset(["exp1", "expn", "fresnels", "fresnelc"])
+"""Operations whose derivative is the declared rule: JAX's fails, or is less exact."""
 
 
 def lowering(op: Op) -> Callable[..., Any] | None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 
+from symgrad.dialects import expansions
 from symgrad.dialects.matrices import as_matmul, factors_of
 from symgrad.graph import Op, Type
 
@@ -113,7 +115,11 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "mod": torch.remainder,
     "heaviside": _heaviside,
     "cbrt": _cbrt,
-    "sinc": lambda x: torch.sinc(x / math.pi),
+    "sinc": partial(expansions.sinc, torch),
+    "spherical_yn": partial(expansions.spherical_yn, torch),
+    "spherical_in": partial(expansions.spherical_in, torch),
+    "eval_hermite": partial(expansions.hermite, torch, step=2),
+    "eval_hermitenorm": partial(expansions.hermite, torch, step=1),
     "hypot": _hypot,
     "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
     "inv": torch.linalg.inv,
@@ -147,8 +153,8 @@ def _solve(types: list[Type], a: Any, b: Any) -> Any:
 
 
 NAMESPACES = (torch, torch.special, torch.linalg)
-ABSENT = frozenset(["polygamma"])
-"""Names that are less exact than the fallback: polygamma(1, x) is off by 5e-10."""
+ABSENT = frozenset(["polygamma", "ndtr"])
+"""Names that are less exact than the fallback: polygamma(1, x) is off by 5e-10, ndtr(-7) by 2e-5."""
 
 
 def lowering(op: Op) -> Callable[..., Any] | None:
