@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
@@ -19,12 +19,15 @@ from typing import Any
 import numpy as np
 
 from symgrad.compile.llvm.nest import Part, program
+from symgrad.compile.llvm.nest_entry import Frame, frame_entry
 from symgrad.compile.nest import Nest, Step, Store, identity
 from symgrad.errors import ArgumentError
 from symgrad.run import cache as disk
 from symgrad.run import llvmlite as llvm
+from symgrad.run.calls import builtin, layout_is_known
 from symgrad.run.native import _pool, threads
 
+RELEASE = 100_000  # operations and accesses from which on a call lets other Python threads run
 UFUNCS = {"add": np.add, "multiply": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -37,17 +40,23 @@ class Nests:
         code: keeps the machine code alive; `code.address("run")` is `i32 (ptr table)`, in one thread.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], frame: Frame | None = None) -> None:
         target = llvm.host()
         self.program = program(steps, max(target.vector_width, 4), target.has_fma)
         self.parts = self.program.parts
-        found = disk.key(self.program.text, target.key)
+        text = self.program.text
+        self._direct = frame is not None and layout_is_known() and all(p.order is None for p in self.parts)
+        if frame is not None and self._direct:
+            text += frame_entry(frame._replace(long=self.program.work > RELEASE))
+        found = disk.key(text, target.key)
         code = disk.read(found)
         self.from_cache = code is not None
         if code is None:
-            code = llvm.emit_object(self.program.text, target, 1)
+            code = llvm.emit_object(text, target, 1)
             disk.write(found, code)
         self.code = llvm.load([code])
+        self.address = self.code.address
+        self._kept: list[Any] = []
         pointer, integer = ctypes.c_void_p, ctypes.c_int64
         simple, ranged = (
             ctypes.CFUNCTYPE(ctypes.c_int, pointer),
@@ -55,6 +64,22 @@ class Nests:
         )
         self._functions = [(simple if p.order is None else ranged)(self.code.address(p.name)) for p in self.parts]
         self._begins = [simple(self.code.address(p.begin)) if p.begin else None for p in self.parts]
+
+    def callable(
+        self, slow: Callable[[Sequence[Any], dict[str, Any]], Any], name: str, constants: Sequence[Any] = ()
+    ) -> Any:
+        """A built-in function of the frame's inputs, which keeps the code alive; `slow` gets what it does not take.
+
+        constants: C-contiguous arrays, one per slot of that kind, in order. None where there is no frame, or where
+        a nest is long: threads are shared out by a call of this object.
+        """
+        if not self._direct:
+            return None
+        if constants:
+            table = (ctypes.c_void_p * len(constants)).from_address(self.code.address("constants"))
+            table[:] = [c.ctypes.data for c in constants]
+            self._kept = list(constants)
+        return builtin(self, slow, name)
 
     def __call__(self, addresses: Any) -> None:
         """Run on the buffers at `addresses` (a C-contiguous array of uintp). ArgumentError for a place outside."""
@@ -71,7 +96,8 @@ class Nests:
     def _shared(self, part: Part, function: Any, begin: Any, addresses: Any) -> int:
         """A long nest, by all threads."""
         order = part.order
-        assert order is not None and order.split is not None
+        assert order is not None
+        assert order.split is not None
         n = order.nest.sizes[order.split]
         step = order.step
         count = min(threads(), n // step)
@@ -126,6 +152,6 @@ def _results(s: Store, nest: Nest, addresses: Any) -> Any:
     start = int(addresses[a.buffer]) + a.offset * size
     low = sum(min(c, 0) * (n - 1) for n, c in kept)
     count = sum(abs(c) * (n - 1) for n, c in kept) + 1
-    memory = np.frombuffer((ctypes.c_char * (count * size)).from_address(start + low * size), a.dtype)
+    memory: Any = (ctypes.c_char * (count * size)).from_address(start + low * size)
     shape, strides = [n for n, _ in kept], [c * size for _, c in kept]
     return np.ndarray(shape, a.dtype, memory, -low * size, strides)

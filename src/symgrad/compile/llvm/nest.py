@@ -49,10 +49,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Program:
-    """IR text and the parts it has."""
+    """IR text, the parts it has, and the operations and accesses of all nests."""
 
     text: str
     parts: tuple[Part, ...]
+    work: float
 
 
 class _Shared:
@@ -86,6 +87,7 @@ def program(steps: Sequence[Step], vector_width: int, fused: bool, work: float =
     parts: list[Part] = []
     line: list[str] = []  # calls of the part being collected
     all_calls: list[str] = []
+    total = 0.0
 
     def close() -> None:
         if line:
@@ -104,6 +106,7 @@ def program(steps: Sequence[Step], vector_width: int, fused: bool, work: float =
         nest = lowered(step)
         calls, part = _nest(nest, k, vector_width, shared, work)
         all_calls += calls
+        total += part.work
         if part.order is not None and part.order.split is not None:
             close()
             parts.append(part)
@@ -113,7 +116,7 @@ def program(steps: Sequence[Step], vector_width: int, fused: bool, work: float =
     shared.texts.append(_sequence("run", all_calls))
     maths = functions(sorted(shared.maths), fused)
     declared = {d[d.index("@") : d.index("(")] if "(" in d else d.split(" ")[0]: d for d in sorted(shared.declarations)}
-    return Program("\n".join([*(declared | maths).values(), *shared.texts]) + "\n", tuple(parts))
+    return Program("\n".join([*(declared | maths).values(), *shared.texts]) + "\n", tuple(parts), total)
 
 
 def lowered(nest: Nest) -> Nest:

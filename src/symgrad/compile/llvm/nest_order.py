@@ -25,7 +25,7 @@ OPERATIONS = 160  # operations of them, at most
 
 @dataclass(frozen=True)
 class Loop:
-    """One loop. `axis`: into `Order.sizes`; `chunk`: it runs over chunks of this size of its axis (0: over elements)."""
+    """One loop. `axis`: into the nest's sizes; `chunk`: it runs over chunks of this size (0: over elements)."""
 
     axis: int
     chunk: int = 0
@@ -181,7 +181,7 @@ def arrange(nest: Nest, width: int) -> Order:
     loops, vector = _loops(nest, v, work)
     copies = 1
     if vector is not None and v is not None:
-        inside = math.prod(nest.sizes[l.axis] for l in loops[vector + 1 :] if l.unroll)
+        inside = math.prod(nest.sizes[x.axis] for x in loops[vector + 1 :] if x.unroll)
         most = 4 if work * inside <= 6 else 2 if work * inside <= 16 else 1
         copies = max(1, min(most, nest.sizes[v] // width))
         chunk = width * copies * CASCADE
