@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,12 @@ from symgrad.run import fork, tiers
 from symgrad.run.arguments import as_array, bind
 from symgrad.run.results import bare, finisher, nester
 
+if TYPE_CHECKING:
+    from symgrad.run.program import Program
+
 _WAIT = 50_000  # points of a batch that take the reference longer than compiling takes
 _SETUP, _PER_OPERATION = 0.01, 2e-5  # seconds of calls that compiling is worth, as it takes about that itself
+_LARGE = 4_000_000  # elements of all arrays: the reference holds many of them at once
 _LONG = 300  # operations from which on a quick step comes before the good one
 
 
@@ -59,6 +63,8 @@ class Executor:
         self.types = [graph.types[i] for i in inputs]
         self.out_types = [graph.types[o] for o in outputs]
         self.native: Any = None
+        self.program: Program | None = None
+        """What runs arrays, in place of `native`."""
         self.refusal = "" if os.environ.get("SYMGRAD_BACKEND") != "numpy" else "SYMGRAD_BACKEND=numpy"
         self._spent = 0.0  # seconds that the reference took
         self._asked = False  # for machine code
@@ -108,7 +114,7 @@ class Executor:
     def compile(self) -> str:
         """Machine code now. Returns why there is none, or an empty text."""
         with self._lock:
-            if not self.refusal and (self.native is None or self.native.kernel.work == 0):
+            if not self.refusal and self.program is None and (self.native is None or self.native.kernel.work == 0):
                 self._build(quick=False)
         return self.refusal
 
@@ -116,6 +122,8 @@ class Executor:
         """What evaluates at this moment, and why."""
         if self.refusal:
             return f"runs on NumPy: {self.refusal}"
+        if self.program is not None:
+            return f"runs as a program of {self.program.explain()}"
         native = self.native
         if native is None:
             return (
@@ -134,11 +142,16 @@ class Executor:
         if out is not None:
             self._check(out, shape)
         points = math.prod(shape)
-        if points >= _WAIT:
+        if points >= _WAIT or (self._large and not shape):
             self.compile()
         native = self.native
         leaves = None
-        if native is not None and native.kernel.work and points:
+        if self.program is not None and not shape:
+            leaves = self.program(arrays)
+            if out is not None:
+                out[...] = leaves[0]
+                leaves = [out]
+        elif native is not None and native.kernel.work and points:
             leaves = native.batch(arrays, shape, out)
         if leaves is None:
             start = perf_counter()
@@ -185,13 +198,29 @@ class Executor:
             got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
             raise ArgumentError(f"{self.name}.map: out= must be a writable {dtype} array of shape {want}, got {got}")
 
+    @cached_property
+    def _large(self) -> bool:
+        """Whether the arrays of the reference take so much memory that compiling is worth its while at once."""
+        types = [t for t, needed in zip(self.graph.types, self.graph.reach(self.outputs), strict=True) if needed]
+        return sum(math.prod(n or 0 for n in t.shape) for t in types) >= _LARGE
+
     def _build(self, quick: bool) -> None:
         """Make machine code; what the back end has not is remembered."""
         try:
             with fork.importing:
                 from symgrad.compile.llvm.kernel import prepare
+                from symgrad.compile.plan import plan
                 from symgrad.run.native import Native
+                from symgrad.run.program import Program
 
+            live = self.graph.reach(self.outputs)
+            shapes = [t.shape for t, needed in zip(self.graph.types, live, strict=True) if needed]
+            if any(shapes) and not any(None in s for s in shapes):
+                try:
+                    program = prepare(self.graph, self.inputs, self.outputs)
+                except UnsupportedError:
+                    self.program = Program(plan(self.graph, self.inputs, self.outputs))
+                    return
             program = prepare(self.graph, self.inputs, self.outputs)
             self.native = Native(program, self._tree, quick)
         except UnsupportedError as e:
@@ -207,11 +236,11 @@ class Executor:
     def improve(self) -> None:
         """The background's work."""
         with self._lock:
-            if self.refusal or self.native is not None:
+            if self.refusal or self.native is not None or self.program is not None:
                 return
             if self.graph.operations(self.outputs) > _LONG:
                 self._build(quick=True)
-            if not self.refusal:
+            if not self.refusal and self.program is None:
                 self._build(quick=False)
 
 

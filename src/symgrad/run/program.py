@@ -33,7 +33,7 @@ BLOCK = 128
 
 
 class Program:
-    """`plan` as a callable: arrays in (C-contiguous, of the planned types), new arrays out.
+    """`plan` as a callable: arrays of the planned types in, new arrays out.
 
     native: whether nests and calls of BLAS are machine code, else they are interpreted by NumPy (slow: for tests).
     Calls of several threads at once are fine: each has an arena of its own.
@@ -59,6 +59,8 @@ class Program:
         memory: list[Any] = [None] * self._size
         table = np.zeros(self._size, np.uintp)
         for k, x in zip(self.plan.inputs, arrays, strict=True):
+            if not (x.flags.c_contiguous and x.flags.aligned):
+                x = np.array(x, order="C")
             memory[k] = x.reshape(-1)
             table[k] = _address(x)
         for k, x in self._constants:
@@ -72,7 +74,7 @@ class Program:
                 table[k] = base + b.at
         results = []
         for k, b, shape in self._results:
-            x = make(b.count, b.dtype) if b.zeroed else np.empty(b.count, b.dtype)
+            x = np.zeros(b.count, b.dtype) if b.zeroed else np.empty(b.count, b.dtype)
             memory[k] = x
             table[k] = _address(x)
             results.append(x.reshape(shape))

@@ -20,8 +20,11 @@ HOW = {"amax": "max", "amin": "min", "prod": "multiply"}
 """Reductions of the last axis, as a store of a nest says them."""
 
 _LIGHT = frozenset(
-    "add subtract multiply negative abs maximum minimum where mask cast less less_equal greater greater_equal equal"
-    " not_equal logical_and logical_or logical_xor logical_not sign floor ceil".split()
+    {
+        *("add", "subtract", "multiply", "negative", "abs", "maximum", "minimum", "where", "mask", "cast", "sign"),
+        *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "floor", "ceil"),
+        *("logical_and", "logical_or", "logical_xor", "logical_not"),
+    }
 )
 _SOLVES = frozenset({"divide", "sqrt"})
 GEMM, GEMV = 1000, 4096
@@ -54,14 +57,15 @@ def kind(g: Graph, i: int) -> str:
         return REDUCE
     if name in ("pad", "concatenate", "stack", "scatter_add"):
         return REGION
-    if op.kind in ("elementwise", "constant") and all(g.types[a].shape == g.types[i].shape for a in g.args[i]):
-        if g.args[i] and nestable(name, g.attrs[i], tuple([g.types[a].dtype for a in g.args[i]]), g.types[i].dtype):
-            return MAP
-    return LIBRARY
+    if op.kind not in ("elementwise", "constant") or not g.args[i]:
+        return LIBRARY
+    types = [g.types[a] for a in g.args[i]]
+    same = all(t.shape == g.types[i].shape for t in types)
+    return MAP if same and nestable(name, g.attrs[i], tuple([t.dtype for t in types])) else LIBRARY
 
 
 @lru_cache(maxsize=4096)
-def nestable(name: str, attrs: tuple[Any, ...], dtypes: tuple[str, ...], out: str) -> bool:
+def nestable(name: str, attrs: tuple[Any, ...], dtypes: tuple[str, ...]) -> bool:
     """Whether machine code has this operation on elements, by its fallback at least, without loops."""
     g = Graph()
     ids = tuple([g.input(f"x{k}", Type(d)) for k, d in enumerate(dtypes)])
@@ -100,7 +104,7 @@ def label_sizes(g: Graph, i: int) -> dict[int, int]:
 
 
 def is_product(g: Graph, i: int) -> bool:
-    """Whether the einsum at node `i`, which sums, is for BLAS: large enough, of two operands that share what is summed."""
+    """Whether the einsum at node `i`, which sums, is for BLAS: large, of two operands that share what is summed."""
     if len(g.args[i]) != 2 or g.types[i].dtype not in ("float32", "float64"):
         return False
     if any(g.types[a].dtype != g.types[i].dtype for a in g.args[i]):

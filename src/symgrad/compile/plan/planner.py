@@ -123,7 +123,7 @@ class Planner:
             self.done.add(i)
 
     def compute(self, i: int, kind: str) -> None:
-        g, view = self.g, self.views[i]
+        view = self.views[i]
         if 0 in view.shape:
             self.finished[i] = len(self.steps) - 1
         elif i in self.known.terms:

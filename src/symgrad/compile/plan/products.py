@@ -90,7 +90,9 @@ def contraction(
     if z is None or (math.prod(target.shape[: len(batch)]) > UNROLLED and (alpha, beta) != (1, 0)):
         through = scratch(target.shape)
         z = _operand(through, len(batch), len(m))
-    assert x is not None and y is not None and z is not None
+    assert x is not None
+    assert y is not None
+    assert z is not None
     if through is None:
         _calls(x, y, z, alpha, beta, symmetric, emit)
     else:
