@@ -39,7 +39,13 @@ ROOMS = {
     "cli": BELOW | {"function", "defining", "generic", "tree", "transforms", "products", "train", "__init__"},
     "__main__": {"cli"},
 }
-ONLY_IN = {"llvmlite": "run/llvmlite.py", "torch": None, "jax": None, "tensorflow": None, "dask": None}
+ONLY_IN = {
+    "llvmlite": ["run/llvmlite.py"],
+    "torch": ["dialects/torch.py", "compile/torch.py"],
+    "jax": ["dialects/jax.py", "compile/jax.py"],
+    "tensorflow": [],
+    "dask": [],
+}
 
 
 def room(path: Path) -> str:
@@ -75,7 +81,7 @@ def test_heavy_packages_have_one_door(path: Path) -> None:
     for name in imports(path):
         top = name.split(".")[0]
         if top in ONLY_IN:
-            assert str(path.relative_to(SOURCE)) == ONLY_IN[top], f"{path.name} imports {top}"
+            assert str(path.relative_to(SOURCE)) in ONLY_IN[top], f"{path.name} imports {top}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
