@@ -6,18 +6,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from symgrad.derive import tensors
 from symgrad.derive.tangents import tangents, zero_like
-from symgrad.errors import ArgumentError
+from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.function import Function
-from symgrad.graph import REGISTER, Graph, Node
+from symgrad.graph import REGISTER, Graph, Node, Type
 from symgrad.graph.pause import no_collector
 from symgrad.graph.tree import Tree
 from symgrad.ops.einsum import basis, contract
 from symgrad.simplify import simplify
+
+
+MODES = ("auto", "forward", "reverse")
+FORWARD = 4
+"""What a product with the Hessian costs at most, in gradients."""
+WRITE = 8
+"""What an element of an array costs to write, in operations of a matrix product."""
 
 
 class Derived(NamedTuple):
@@ -32,8 +40,8 @@ class Derived(NamedTuple):
 def of_arrays(f: Function, chosen: Sequence[int], mode: str = "auto") -> bool:
     """Whether f's derivative by these inputs is one of arrays. ArgumentError where those have no such `mode`."""
     found = tensors.of_arrays(f.graph, f.outputs, [f.inputs[k] for k in chosen])
-    if found and mode not in ("auto", "reverse"):
-        raise ArgumentError(f"mode={mode!r}: derivatives of arrays are accumulated in reverse; leave mode out")
+    if found and mode not in MODES:
+        raise ArgumentError(f'mode={mode!r}: derivatives of arrays are accumulated "forward" or in "reverse"')
     return found
 
 
@@ -42,74 +50,175 @@ def is_scalar(f: Function) -> bool:
     return f.tree == 0 and f.graph.types[f.outputs[0]].shape in ((), (1, 1))
 
 
-def gradient(f: Function, chosen: Sequence[int], single: bool, values: bool = False) -> Derived:
+def gradient(f: Function, chosen: Sequence[int], single: bool, mode: str = "auto", *, values: bool = False) -> Derived:
     """The gradient by each variable, of the variable's shape; with `values`, after the value."""
+    way = "forward" if mode == "forward" else "reverse"
     with no_collector():
         g, roots, wrt = _start(f, chosen)
-        found = tensors.gradient(g, roots[0], wrt)
+        if way == "reverse":
+            found = tensors.gradient(g, roots[0], wrt)
+        else:
+            (number,) = roots
+            labels = tuple(range(len(g.types[number].shape)))
+            number = contract(g, [(number, labels)], ())
+            found = tensors.jacobian(g, number, wrt, way, whole=True)
         g, outputs = simplify(g, [*(roots if values else ()), *found])
     first = len(outputs) - len(found)
     tree: Tree = first if single else tuple(range(first, len(outputs)))
-    return Derived(g, outputs, (0, tree) if values else tree, ["reverse accumulation of arrays", *f.rewrites])
+    return Derived(g, outputs, (0, tree) if values else tree, [f"{way} accumulation of arrays", *f.rewrites])
 
 
-def jacobian(f: Function, chosen: Sequence[int], single: bool, sparse: bool, whole: bool = False) -> Derived:
+def jacobian(
+    f: Function, chosen: Sequence[int], single: bool, sparse: bool, whole: bool = False, mode: str = "auto"
+) -> Derived:
     """Per output and variable, the axes of both; of scalar variables alone, one axis for all of them.
 
     `whole`: as for functions of NumPy arrays, no axis is left out, and scalars stay apart.
     """
     _dense(f, sparse)
-    with no_collector():
+    types = [f.graph.types[f.inputs[k]] for k in chosen]
+    scalars = not whole and not any(t.shape for t in types)
+
+    def derive(way: str) -> Way:
         g, roots, wrt = _start(f, chosen)
-        scalars = not whole and not any(g.types[w].shape for w in wrt)
         outputs: list[int] = []
-        trees: list[Tree] = []
         for r in roots:
-            parts = tensors.jacobian(g, r, wrt)
-            if whole:
-                parts = [_whole(g, p, r, w) for p, w in zip(parts, wrt, strict=True)]
-            trees.append(len(outputs) if single or scalars else tuple(range(len(outputs), len(outputs) + len(parts))))
+            parts = tensors.jacobian(g, r, wrt, way, whole)
             outputs += [_joined(g, parts)] if scalars else parts
-        g, outputs = simplify(g, outputs)
+        return Way(way, *simplify(g, outputs))
+
+    wide = _elements(types) >= _elements([f.graph.types[o] for o in f.outputs])
+    taken, note = _cheapest(derive, mode, lambda reverse: not wide)
+    per = 1 if scalars else len(chosen)
+    blocks = [tuple(range(k * per, (k + 1) * per)) for k in range(len(f.outputs))]
+    trees = [b[0] if single or scalars else b for b in blocks]
     tree = trees[0] if f.tree == 0 else tuple(trees)
-    return Derived(g, outputs, tree, ["reverse accumulation of arrays", *f.rewrites])
+    return Derived(taken.graph, taken.outputs, tree, [note, *f.rewrites])
 
 
-def hessian(f: Function, chosen: Sequence[int], single: bool, sparse: bool, whole: bool = False) -> Derived:
-    """Per pair of variables, the axes of both; of scalar variables alone, one matrix. `whole` as for `jacobian`."""
+def hessian(
+    f: Function, chosen: Sequence[int], single: bool, sparse: bool, whole: bool = False, mode: str = "auto"
+) -> Derived:
+    """Per pair of variables, the axes of both; of scalar variables alone, one matrix. `whole` as for `jacobian`.
+
+    Of each pair of blocks that are transposes, one is derived.
+    """
     _dense(f, sparse)
-    with no_collector():
+    types = [f.graph.types[f.inputs[k]] for k in chosen]
+    scalars = not whole and not any(t.shape for t in types)
+    n = len(chosen)
+    gradient_cost = 0
+
+    def derive(way: str) -> Way:
+        nonlocal gradient_cost
         g, roots, wrt = _start(f, chosen)
-        scalars = not whole and not any(g.types[w].shape for w in wrt)
         first = tensors.gradient(g, roots[0], wrt)
-        n = len(wrt)
+        gradient_cost = g.operations(first)
         blocks: dict[tuple[int, int], int] = {}
         for i, root in enumerate(first):
-            for j, block in enumerate(tensors.jacobian(g, root, wrt[: i + 1])):
+            for j, block in enumerate(tensors.jacobian(g, root, wrt[: i + 1], way, whole)):
                 blocks[i, j] = block
                 if i != j:
-                    blocks[j, i] = _turned(g, block, len(tensors.axes(g.types[root].shape)))
+                    blocks[j, i] = _turned(g, block, len(tensors.axes(g.types[root].shape, whole)))
         flat = [blocks[i, j] for i in range(n) for j in range(n)]
-        if whole:
-            flat = [_whole(g, b, wrt[k // n], wrt[k % n]) for k, b in enumerate(flat)]
         if scalars:
             flat = [g.build(REGISTER["stack"], tuple(flat), ((n, n),))]
-        g, outputs = simplify(g, flat)
+        return Way(way, *simplify(g, flat))
+
+    def dear(reverse: Way) -> bool:
+        """Whether a product with the Hessian per column would be cheaper: then forward is worth a try."""
+        return reverse.operations > FORWARD * gradient_cost * _elements(types)
+
+    taken, note = _cheapest(derive, mode, dear)
     tree: Tree = 0 if single or scalars else tuple(tuple(range(i * n, i * n + n)) for i in range(n))
-    return Derived(g, outputs, tree, ["reverse over reverse accumulation of arrays", *f.rewrites])
+    return Derived(taken.graph, taken.outputs, tree, [f"second derivative: {note}, over reverse", *f.rewrites])
 
 
-def derivative(f: Function, variable: int, order: int) -> Derived:
-    """The derivative by one scalar variable, of the form of f's result: forward, again and again."""
+def derivative(f: Function, variable: int, order: int, whole: bool = False) -> Derived:
+    """The derivative by one variable: of a scalar, of the form of f's result, forward again and again.
+
+    By an array, the axes of the result, then those of the variable once per order: in reverse, again and again.
+    """
     with no_collector():
         g, roots, (t,) = _start(f, [variable])
         if g.types[t].shape:
-            raise ArgumentError(f"derivative takes a scalar variable, {f.names[variable]} has shape {g.types[t].shape}")
-        for _ in range(order):
-            found = tangents(g, roots, {t: g.const(1, g.types[t].dtype)})
-            roots = [zero_like(g, r) if d is None else d for r, d in zip(roots, found, strict=True)]
+            roots = [_repeated(g, r, t, order, whole) for r in roots]
+            note = f"order {order}, in reverse"
+        else:
+            for _ in range(order):
+                found = tangents(g, roots, {t: g.const(1, g.types[t].dtype)})
+                roots = [zero_like(g, r) if d is None else d for r, d in zip(roots, found, strict=True)]
+            note = f"order {order}, forward"
         g, outputs = simplify(g, roots)
-    return Derived(g, outputs, f.tree, [f"order {order}, forward", *f.rewrites])
+    return Derived(g, outputs, f.tree, [note, *f.rewrites])
+
+
+def _repeated(g: Graph, root: int, w: int, order: int, whole: bool) -> int:
+    """The derivative of `root` by an array, `order` times."""
+    shape = g.types[w].shape
+    for k in range(order):
+        rank = len(g.types[root].shape)
+        kept = tuple(range(rank)) if k else tensors.axes(g.types[root].shape, whole)
+        if not k and g.types[root].shape == (1, 1):
+            kept = ()
+        (full,) = tensors.jacobian(g, root, [w], whole=True)
+        labels = tuple(range(len(g.types[full].shape)))
+        root = contract(g, [(full, labels)], kept + tuple(rank + a for a in tensors.axes(shape, whole)))
+    return root
+
+
+def _cheapest(derive: Callable[[str], Way], mode: str, worth: Callable[[Way], bool]) -> tuple[Way, str]:
+    """One way of accumulation, and what to say about it; in doubt both are derived and counted.
+
+    `worth`: whether forward can be cheaper than what reverse has given.
+    """
+    with no_collector():
+        if mode != "auto":
+            return derive(mode), f"{mode} accumulation of arrays, as asked for"
+        try:
+            reverse = derive("reverse")
+        except UnsupportedError:  # an operation may have a tangent, and no transpose
+            return derive("forward"), "forward accumulation of arrays"
+        if not worth(reverse):
+            return reverse, "reverse accumulation of arrays"
+        try:
+            forward = derive("forward")
+        except UnsupportedError:
+            return reverse, "reverse accumulation of arrays"
+    taken, other = (forward, reverse) if forward.cost < reverse.cost else (reverse, forward)
+    if forward.cost == reverse.cost:
+        return reverse, "reverse accumulation of arrays, which costs as much as forward"
+    return taken, (
+        f"{taken.mode} accumulation of arrays: {taken.operations} operations, {taken.written} numbers written; "
+        f"{other.mode}: {other.operations} and {other.written}"
+    )
+
+
+class Way(NamedTuple):
+    """A derivative, accumulated in one way."""
+
+    mode: str
+    graph: Graph
+    outputs: list[int]
+
+    @property
+    def operations(self) -> int:
+        return self.graph.operations(self.outputs)
+
+    @property
+    def written(self) -> int:
+        """Elements of all arrays that are worked out."""
+        g = self.graph
+        live = g.reach(self.outputs)
+        return sum(math.prod(t.lengths) for t, op, n in zip(g.types, g.ops, live, strict=True) if n and op.cost)
+
+    @property
+    def cost(self) -> int:
+        return self.operations + WRITE * self.written
+
+
+def _elements(types: Sequence[Type]) -> int:
+    return sum(math.prod(t.lengths) for t in types)
 
 
 def _start(f: Function, chosen: Sequence[int]) -> tuple[Graph, list[int], list[int]]:
@@ -118,11 +227,6 @@ def _start(f: Function, chosen: Sequence[int]) -> tuple[Graph, list[int], list[i
     g = base.copy()
     inputs = f.inputs_in(g)
     return g, roots, [inputs[k] for k in chosen]
-
-
-def _whole(g: Graph, i: int, value: int, variable: int) -> int:
-    """A block with all axes of the value and of the variable, those of length 1 too."""
-    return g.build(REGISTER["reshape"], (i,), (g.types[value].lengths + g.types[variable].lengths,))
 
 
 def _joined(g: Graph, parts: Sequence[int]) -> int:

@@ -124,7 +124,7 @@ def grad(f: Any, wrt: Any = None, mode: str = "auto") -> Any:
         return lifted(f, "grad", wrt, lambda own, slots: grad(own, slots, mode), RESULTS["gradient"])
     chosen, single = _of_scalar(f, wrt, "grad")
     if arrays.of_arrays(f, chosen, mode):
-        return _derived(f, *arrays.gradient(f, chosen, single), name=f"grad {f.name}")
+        return _derived(f, *arrays.gradient(f, chosen, single, mode), name=f"grad {f.name}")
     g, outputs, tree, _, notes = _gradient(f, wrt, mode)
     return _derived(f, g, outputs, tree, notes, name=f"grad {f.name}")
 
@@ -138,7 +138,7 @@ def value_and_grad(f: Any, wrt: Any = None, mode: str = "auto") -> Any:
         )
     chosen, single = _of_scalar(f, wrt, "value_and_grad")
     if arrays.of_arrays(f, chosen, mode):
-        return _derived(f, *arrays.gradient(f, chosen, single, values=True), name=f"value_and_grad {f.name}")
+        return _derived(f, *arrays.gradient(f, chosen, single, mode, values=True), name=f"value_and_grad {f.name}")
     g, outputs, tree, value, notes = _gradient(f, wrt, mode, values=True)
     shifted = 1 if isinstance(tree, int) else tuple(k + 1 for k in tree)
     return _derived(f, g, [*value, *outputs], (0, shifted), notes, name=f"value_and_grad {f.name}")
@@ -186,7 +186,7 @@ def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", 
         )
     chosen, single = variables(f, wrt)
     if arrays.of_arrays(f, chosen, mode):
-        found = _derived(f, *arrays.jacobian(f, chosen, single, sparse), name=f"jacobian {f.name}")
+        found = _derived(f, *arrays.jacobian(f, chosen, single, sparse, mode=mode), name=f"jacobian {f.name}")
         many = len(found.outputs) // len(f.outputs)
         return _structured(found, structure, [r for r in _vector_ranks(f, f.outputs) for _ in range(many)])
     if isinstance(f.tree, Csr):
@@ -232,7 +232,7 @@ def _whole_jacobian(f: Function, chosen: list[int], sparse: bool, mode: str, str
     """One Jacobian per output and variable, with all axes of both."""
     name = f"jacobian {f.name}"
     if arrays.of_arrays(f, chosen, mode):
-        found = _derived(f, *arrays.jacobian(f, chosen, False, sparse, whole=True), name=name)
+        found = _derived(f, *arrays.jacobian(f, chosen, False, sparse, True, mode), name=name)
         return _structured(found, structure, [r for r in _ranks(f, f.outputs) for _ in chosen])
     g, entries, _, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
     outputs = [entries.get((r, c), g.const(0, _dtype(f, r))) for r in range(len(f.outputs)) for c in range(len(chosen))]
@@ -243,7 +243,7 @@ def _whole_hessian(f: Function, chosen: list[int], sparse: bool, mode: str, stru
     """One block per pair of variables, with all axes of both."""
     name = f"hessian {f.name}"
     if arrays.of_arrays(f, chosen, mode):
-        found = _derived(f, *arrays.hessian(f, chosen, False, sparse, whole=True), name=name)
+        found = _derived(f, *arrays.hessian(f, chosen, False, sparse, True, mode), name=name)
         return _structured(found, structure, [r for r in _ranks(f, [f.inputs[k] for k in chosen]) for _ in chosen])
     return _whole_jacobian(grad(f, chosen, mode), chosen, sparse, mode, structure)
 
@@ -320,7 +320,7 @@ def hessian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", s
         )
     chosen, single = _of_scalar(f, wrt, "hessian")
     if arrays.of_arrays(f, chosen, mode):
-        found = _derived(f, *arrays.hessian(f, chosen, single, sparse), name=f"hessian {f.name}")
+        found = _derived(f, *arrays.hessian(f, chosen, single, sparse, mode=mode), name=f"hessian {f.name}")
         if len(found.outputs) != len(chosen) ** 2:  # of scalars: one matrix
             return _structured(found, structure, [1])
         ranks = _vector_ranks(f, [f.inputs[k] for k in chosen])
@@ -335,17 +335,26 @@ def hessian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", s
 
 
 def derivative(f: Any, wrt: Any = None, order: int = 1) -> Any:
-    """The derivative of the given order by one variable, of the same form as f's result."""
+    """The derivative of the given order by one variable.
+
+    By a scalar it has the form of f's result. By an array it has the axes of the result, then those of the variable
+    once per order, as the third derivative of a scalar by a vector: (n, n, n).
+    """
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
-        return lifted(f, "derivative", wrt, lambda own, slots: derivative(own, slots, order), RESULTS["value"])
+        return lifted(f, "derivative", wrt, lambda own, slots: _derivative(own, slots, order, True), RESULTS["value"])
+    return _derivative(f, wrt, order)
+
+
+def _derivative(f: Function, wrt: Any, order: int, whole: bool = False) -> Function:
+    """`whole`: axes of length 1 of an array count, too."""
     chosen, single = variables(f, wrt)
     if not single and len(chosen) > 1:
         raise ArgumentError(f"derivative needs one variable; say which with wrt= ({', '.join(f.names)})")
     if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or order < 0:
         raise ArgumentError(f"order={order!r}: a derivative's order is a whole number, 0 or more")
     if arrays.of_arrays(f, chosen):
-        return _derived(f, *arrays.derivative(f, chosen[0], order), name=f"derivative[{order}] {f.name}")
+        return _derived(f, *arrays.derivative(f, chosen[0], order, whole), name=f"derivative[{order}] {f.name}")
     with no_collector():
         rows = [r for k in range(len(f.outputs)) for r in _scalars(f, k)[0]]
         base, ids = f.lean(rows)

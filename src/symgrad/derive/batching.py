@@ -15,7 +15,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, REGISTER, Graph, Node
 from symgrad.graph.body import Body
 from symgrad.graph.node import spread
-from symgrad.ops.einsum import contract, parse
+from symgrad.ops.einsum import basis, contract, parse
 from symgrad.ops.literal import constant_array
 
 _FRONT = 10**6  # the label of the batch's axis
@@ -91,9 +91,26 @@ def _stack(p: _Place) -> int:
 
 def _element(p: _Place) -> int:
     (index,) = p.attrs
+    out, x = p.out, p.full(0)
+    if out.ops[x].name in ("einsum", "delta", "broadcast"):  # identities in it are summed away by unit vectors
+        units = [out.add(basis, (), (n, k, out.types[x].dtype)) for k, n in zip(index, p.shapes[0], strict=True)]
+        labels = tuple(range(len(index)))
+        parts = [(x, (_FRONT, *labels)), *((e, (a,)) for a, e in zip(labels, units, strict=True))]
+        return contract(out, parts, (_FRONT,))
     starts, stops = (0, *index), (p.n, *(k + 1 for k in index))
-    part = p.out.build(REGISTER["slice"], (p.full(0),), (starts, stops, (1,) * len(starts)))
-    return p.out.build(REGISTER["reshape"], (part,), ((p.n,),))
+    part = out.build(REGISTER["slice"], (x,), (starts, stops, (1,) * len(starts)))
+    return out.build(REGISTER["reshape"], (part,), ((p.n,),))
+
+
+def _solve(p: _Place) -> int:
+    """One matrix for all points: their right sides stand side by side. Several: each has its own."""
+    (a, several), (b, by_point) = p.parts
+    out, rank = p.out, len(p.shapes[1])
+    if several or not by_point or len(p.shapes[0]) > 2:
+        return out.build(p.op, (p.full(0), p.full(1)), p.attrs)
+    labels = tuple(range(rank))
+    aside = contract(out, [(b, (_FRONT, *labels))], (*labels, _FRONT))
+    return contract(out, [(out.build(p.op, (a, aside), p.attrs), (*labels, _FRONT))], (_FRONT, *labels))
 
 
 def _take(p: _Place) -> int:
@@ -217,6 +234,8 @@ _RULES: dict[str, Callable[[_Place], int]] = {
     "reshape": _reshape,
     "stack": _stack,
     "element": _element,
+    "solve": _solve,
+    "triangular_solve": _solve,
     "take": _take,
     "scatter_add": _scatter_add,
     "gather": _gather,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symgrad.derive.batching import batched
 from symgrad.derive.cotangents import cotangents
 from symgrad.derive.tangents import tangents, zero_like
 from symgrad.errors import UnsupportedError
-from symgrad.graph import REGISTER, Graph
+from symgrad.graph import REGISTER, Graph, Type
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import Labels, contract
 
@@ -43,52 +44,82 @@ def gradient(g: Graph, root: int, wrt: Sequence[int]) -> list[int]:
     return [zero_like(g, w) if t is None else t for w, t in zip(wrt, found, strict=True)]
 
 
-def jacobian(g: Graph, root: int, wrt: Sequence[int]) -> list[int]:
+def jacobian(g: Graph, root: int, wrt: Sequence[int], mode: str = "reverse", whole: bool = False) -> list[int]:
     """The derivative of `root` by each node of `wrt`: the axes of `root`, then those of the variable.
 
-    Scalar variables are swept forward, arrays in reverse.
+    Arrays are swept in reverse, or with the mode "forward" from each variable; scalar variables are always so.
+    `whole`: no axis of length 1 is left out.
     """
     shape = _known(g, root)
-    kept = axes(shape)
-    found: dict[int, int] = {}
+    kept = axes(shape, whole)
     arrays = [w for w in wrt if g.types[w].shape] if shape else list(wrt)
-    if arrays:
-        rank = len(shape)
-        lead = tuple(range(rank, rank + len(kept)))
-        sizes = dict(enumerate(shape)) | {x: shape[k] for x, k in zip(lead, kept, strict=True)}
-        dtype = g.types[root].dtype
-        parts = [
-            (g.add(REGISTER["delta"], (), (shape[k], dtype)), (x, k)) for x, k in zip(lead, kept, strict=True)
-        ] or [(g.const(1, dtype), ())]
-        seed = contract(g, parts, lead + tuple(range(rank)), sizes)
+    found: dict[int, int] = {}
+    if arrays and mode == "reverse":
+        seed = _identity(g, shape, kept, g.types[root].dtype)
         for w, t in zip(arrays, cotangents(g, {root: seed}, arrays), strict=True):
             if t is not None:
-                found[w] = _without_ones(g, t, len(kept), g.types[w].shape)
+                labels = tuple(range(len(g.types[t].shape)))
+                own = axes(g.types[w].shape, whole)
+                found[w] = contract(g, [(t, labels)], labels[: len(kept)] + tuple(len(kept) + k for k in own))
     for w in wrt:
-        if w not in arrays:
-            (t,) = tangents(g, [root], {w: g.const(1, g.types[w].dtype)})
+        if mode == "forward" or w not in arrays:
+            t = _along(g, root, w, whole)
             if t is not None:
-                found[w] = _without_ones(g, t, 0, shape)
-    out = tuple(shape[k] for k in kept)
-    dtype = g.types[root].dtype
+                labels = tuple(range(len(g.types[t].shape)))
+                lead = len(labels) - len(shape)
+                found[w] = contract(g, [(t, labels)], tuple(lead + k for k in kept) + labels[:lead])
     for w in wrt:
         if w not in found:
             own = _known(g, w)
-            found[w] = spread(g, g.const(0, dtype), out + tuple(own[k] for k in axes(own)))
+            sizes = [shape[k] for k in kept] + [own[k] for k in axes(own, whole)]
+            found[w] = spread(g, g.const(0, g.types[root].dtype), tuple(sizes))
     return [found[w] for w in wrt]
 
 
-def axes(shape: Sequence[int | None]) -> Labels:
-    """The axes that a Jacobian keeps: of a row or column vector, the one along it."""
-    if len(shape) == 2 and 1 in shape:
+def _along(g: Graph, root: int, w: int, whole: bool) -> int | None:
+    """The tangent of `root` along every element of `w`, whose axes stand in front."""
+    shape, type = _known(g, w), g.types[w]
+    kept = axes(shape, whole)
+    if not kept:
+        one = spread(g, g.const(1, type.dtype), shape)
+        return tangents(g, [root], {w: one})[0]
+    direction = _fresh(g, type)
+    (t,) = tangents(g, [root], {w: direction})
+    left = list(range(len(shape)))
+    for k in reversed(kept):  # the last axis first; what is still to come is an input with the axes that are left
+        if t is None:
+            return None
+        own, lead = tuple(left), len(shape)
+        left.remove(k)
+        rest = type._replace(shape=tuple(shape[a] for a in left))
+        inner = spread(g, g.const(1, type.dtype), rest.lengths) if k == kept[0] else _fresh(g, rest)
+        identity = g.add(REGISTER["delta"], (), (shape[k], type.dtype))
+        seed = contract(g, [(inner, tuple(left)), (identity, (lead, k))], (lead, *own), {lead: shape[k], k: shape[k]})
+        ((new, seen),) = batched(g, [t], g, {direction: (seed, True)}, shape[k])
+        t = new if seen else spread(g, new, (shape[k], *g.types[new].lengths))
+        direction = inner
+    return t
+
+
+def _fresh(g: Graph, type: Type) -> int:
+    """A new input that stands for a direction."""
+    return g.input(f"%direction {len(g)}", type)
+
+
+def _identity(g: Graph, shape: tuple[int, ...], kept: Labels, dtype: str) -> int:
+    """The derivative of an array by itself: its axes `kept` in front of all of them."""
+    rank = len(shape)
+    lead = tuple(range(rank, rank + len(kept)))
+    sizes = dict(enumerate(shape)) | {x: shape[k] for x, k in zip(lead, kept, strict=True)}
+    parts = [(g.add(REGISTER["delta"], (), (shape[k], dtype)), (x, k)) for x, k in zip(lead, kept, strict=True)]
+    return contract(g, parts or [(g.const(1, dtype), ())], lead + tuple(range(rank)), sizes)
+
+
+def axes(shape: Sequence[int | None], whole: bool = False) -> Labels:
+    """The axes that a Jacobian keeps: of a row or column vector, unless it is to be `whole`, the one along it."""
+    if len(shape) == 2 and 1 in shape and not whole:
         return (1,) if shape[0] == 1 and shape[1] != 1 else (0,)
     return tuple(range(len(shape)))
-
-
-def _without_ones(g: Graph, t: int, lead: int, shape: Sequence[int | None]) -> int:
-    """`t`, whose axes after `lead` are those of `shape`, with the axes that a Jacobian keeps."""
-    labels = tuple(range(len(g.types[t].shape)))
-    return contract(g, [(t, labels)], labels[:lead] + tuple(lead + k for k in axes(shape)))
 
 
 def _known(g: Graph, i: int) -> tuple[int, ...]:
