@@ -29,7 +29,8 @@ ROOMS = {
     "function": BELOW,
     "arrays": BELOW | {"function"},
     "tree": set(),
-    "generic": BELOW | {"function", "tree"},
+    "frameworks": BELOW | {"tree"},
+    "generic": BELOW | {"frameworks", "function", "tree"},
     "defining": BELOW | {"function", "generic", "tree"},
     "mapping": BELOW | {"function", "defining", "generic", "tree"},
     "transforms": BELOW | {"function", "arrays", "defining", "generic", "tree"},
@@ -41,8 +42,8 @@ ROOMS = {
 }
 ONLY_IN = {
     "llvmlite": ["run/llvmlite.py"],
-    "torch": ["dialects/torch.py", "compile/torch.py"],
-    "jax": ["dialects/jax.py", "compile/jax.py"],
+    "torch": ["dialects/torch.py", "compile/torch.py", "frameworks/torch.py"],
+    "jax": ["dialects/jax.py", "compile/jax.py", "frameworks/jax.py"],
     "tensorflow": [],
     "dask": [],
 }

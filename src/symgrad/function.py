@@ -223,7 +223,7 @@ class Function:
         """
         from symgrad.compile.torch import TorchFunction
 
-        return TorchFunction(*self._plain(), self.tree, self.name, bind, self._trainable(trainable))
+        return TorchFunction(*self.plain(), trainable=self._trainable(trainable))
 
     def jax(self, trainable: Mapping[Any, Any] | None = None) -> Any:
         """A function of plain JAX, of the same arguments: `jax.jit`, `vmap` and `grad` take it, on any device.
@@ -237,17 +237,18 @@ class Function:
         """
         from symgrad.compile.jax import jax_function, with_parameters
 
-        call = jax_function(*self._plain(), self.tree, self.name, bind)
+        call = jax_function(*self.plain())
         if trainable is None:
             return call
         types = [self.graph.types[i] for i in self.inputs]
         return with_parameters(call, self.names, types, self.name, bind, self._trainable(trainable))
 
-    def _plain(self) -> tuple[Graph, list[int], list[int]]:
-        """(graph, inputs, outputs) for a framework that may go on deriving: simplified, still in normal form."""
-        start = (self.graph, self.outputs) if self._simple else simplify(self.graph, self.outputs)
+    def plain(self) -> tuple[Any, ...]:
+        """What a framework that may go on deriving is given: graph, inputs, outputs, tree, name, `bind`."""
+        own = self.dense()
+        start = (own.graph, own.outputs) if own._simple else simplify(own.graph, own.outputs)
         graph, outputs = join_sums(*start)
-        return graph, self.inputs_in(graph), outputs
+        return graph, own.inputs_in(graph), outputs, own.tree, self.name, bind
 
     def _trainable(self, trainable: Mapping[Any, Any] | None) -> dict[str, Any]:
         found = {str(key): value for key, value in (trainable or {}).items()}

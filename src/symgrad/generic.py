@@ -250,6 +250,21 @@ class PythonFunction:
         """SymPy's expression, for arguments like these or like those of the latest call."""
         return self._shown(args, named).sympy()
 
+    def torch(self, /, *args: Any, trainable: Sequence[str] = (), **named: Any) -> Any:
+        """A torch.nn.Module for arguments like these: pytrees of tensors in, tensors nested as the result out.
+
+        Arguments named in `trainable` become its parameters, with the values that are given here.
+        """
+        from symgrad.frameworks.torch import NestedModule
+
+        return NestedModule(self, args, named, trainable)
+
+    def jax(self) -> Callable[..., Any]:
+        """The same as a function of plain JAX, of pytrees: `jax.jit`, `vmap` and `grad` take it."""
+        from symgrad.frameworks.jax import jax_of
+
+        return jax_of(self)
+
     def explain(self, /, *args: Any, **named: Any) -> str:
         """How it was derived and what runs it, for arguments like these or like those of the latest call."""
         return self._shown(args, named).explain()

@@ -37,9 +37,35 @@ LINEAR = frozenset(["add", "subtract", "negative", "where", "mask", "cast"])
 """Elementwise operations whose partial derivatives are finite whatever the arguments are."""
 TAME = LINEAR | frozenset(  # fmt: skip
     [
-        "multiply", "integer_power", "sin", "cos", "tanh", "sigmoid", "abs", "maximum", "minimum", "sign",
-        "heaviside", "arctan", "erf", "erfc", "sech", "softplus", "floor", "ceil", "trunc", "sinc", "arcsinh",
-        "einsum", "element", "broadcast", "reshape", "stack", "literal", "delta", "basis"
+        "multiply",
+        "integer_power",
+        "sin",
+        "cos",
+        "tanh",
+        "sigmoid",
+        "abs",
+        "maximum",
+        "minimum",
+        "sign",
+        "heaviside",
+        "arctan",
+        "erf",
+        "erfc",
+        "sech",
+        "softplus",
+        "floor",
+        "ceil",
+        "trunc",
+        "sinc",
+        "arcsinh",
+        "einsum",
+        "element",
+        "broadcast",
+        "reshape",
+        "stack",
+        "literal",
+        "delta",
+        "basis",
     ]
 )
 """Operations whose values and partial derivatives are finite for finite arguments."""

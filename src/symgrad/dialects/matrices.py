@@ -11,10 +11,13 @@ from symgrad.ops.subscripts import parse, subscripts, sums
 
 
 def as_matmul(text: str, arrays: Sequence[Any]) -> Any:
-    """The product of two matrices or vectors, or a transpose; None for any other einsum."""
+    """The product of two matrices or vectors, a sum over axes, or a transpose; None for any other einsum."""
     if text == "ij->ji":
         return arrays[0].mT
     parts, out = parse(text)
+    if len(arrays) == 1 and len(set(parts[0])) == len(parts[0]) and tuple(x for x in parts[0] if x in out) == out:
+        summed = tuple(k for k, x in enumerate(parts[0]) if x not in out)
+        return arrays[0].sum(summed) if out else arrays[0].sum()
     if len(arrays) != 2 or any(len(p) not in (1, 2) or len(set(p)) != len(p) for p in parts):
         return None
     shared = [x for x in parts[0] if x in parts[1]]
