@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dialects import numpy_arrays as arrays
+from symgrad.dialects import numpy_places as places
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Op
 
@@ -83,6 +84,7 @@ def _element(array: Any, index: tuple[int, ...]) -> Any:
 
 
 LOWERED: dict[str, Callable[..., Any]] = {
+    **places.LOWERED,
     "integer_power": lambda x, n: np.power(x, np.asarray(n, dtype=np.int64) if n > 2 else n),
     "mask": lambda c, x: np.where(c, x, np.zeros((), getattr(x, "dtype", float))),
     "arctan2": np.arctan2,

@@ -1,5 +1,37 @@
 """The vocabulary: importing this package declares every operation."""
 
-from symgrad.ops import arith, compare, control, einsum, elementary, index, linalg, literal, shape, special, structure
+from symgrad.ops import (
+    arith,
+    compare,
+    control,
+    dft,
+    einsum,
+    elementary,
+    index,
+    linalg,
+    literal,
+    reduce,
+    shape,
+    slicing,
+    special,
+    structure,
+    take,
+)
 
-__all__ = ["arith", "compare", "control", "einsum", "elementary", "index", "linalg", "literal", "shape", "special", "structure"]
+__all__ = [
+    "arith",
+    "compare",
+    "control",
+    "dft",
+    "einsum",
+    "elementary",
+    "index",
+    "linalg",
+    "literal",
+    "reduce",
+    "shape",
+    "slicing",
+    "special",
+    "structure",
+    "take",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from symgrad.graph import CONST, Graph, Op
@@ -59,3 +60,6 @@ logical_and: Op = constant("logical_and", 2, boolean, (BOTH, BOTH), normal=_abso
 logical_or: Op = constant("logical_or", 2, boolean, (BOTH, BOTH), normal=_absorb(True))
 logical_xor = constant("logical_xor", 2, boolean, (BOTH, BOTH), facts="commutative")
 logical_not: Op = constant("logical_not", 1, boolean, (BOTH,), normal=_flip)
+isnan = constant("isnan", 1, boolean, defined=lambda x: not_equal(x, x))
+isfinite = constant("isfinite", 1, boolean, defined=lambda x: abs(x) < math.inf)
+isinf = constant("isinf", 1, boolean, defined=lambda x: equal(abs(x), math.inf))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.graph import Graph, Op, Type, register
+from symgrad.graph import FLOATS, Graph, Op, Type, register
 from symgrad.graph.literal import Literal
 from symgrad.graph.node import spread
 from symgrad.graph.type import DTYPES
@@ -39,9 +39,9 @@ def constant_array(g: Graph, value: Any) -> int:
     first = array.flat[0] if array.size else array.dtype.type(0)
     if np.all(array == first) and not (first == 0 and np.any(np.signbit(array) != np.signbit(first))):
         return spread(g, g.const(_number(first), dtype), array.shape)
-    if array.ndim == 2 and dtype in ("float32", "float64") and array.shape[0] == array.shape[1]:
-        if np.array_equal(array, np.eye(len(array))) and not np.any(np.signbit(array)):
-            return g.add(delta, (), (len(array), dtype))
+    square = array.ndim == 2 and dtype in FLOATS and array.shape[0] == array.shape[1]
+    if square and np.array_equal(array, np.eye(len(array))) and not np.any(np.signbit(array)):
+        return g.add(delta, (), (len(array), dtype))
     return g.add(literal, (), (Literal(array),))
 
 
