@@ -20,7 +20,6 @@ from symgrad.graph.tree import Tree
 from symgrad.ops.einsum import basis, contract
 from symgrad.simplify import simplify
 
-
 MODES = ("auto", "forward", "reverse")
 FORWARD = 4
 """What a product with the Hessian costs at most, in gradients."""

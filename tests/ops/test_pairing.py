@@ -66,3 +66,12 @@ def test_a_long_product_has_the_right_value():
     arrays = [rng.normal(size=s) for s in shapes]
     got = Reference(g, inputs, [root])(arrays)[0]
     np.testing.assert_allclose(got, np.linalg.multi_dot(arrays), rtol=1e-12)
+
+
+def test_the_order_does_not_depend_on_how_a_product_is_written():
+    g = Graph()
+    a, b, c = (g.input(n, Type("float64", (5, 5))) for n in "abc")
+    left = contract(g, [(a, (0, 1)), (b, (1, 2)), (c, (2, 3))], (0, 3))
+    assert contract(g, [(c, (2, 3)), (a, (0, 1)), (b, (1, 2))], (0, 3)) == left
+    cube = contract(g, [(a, (0, 1)), (a, (1, 2)), (a, (2, 3))], (0, 3))
+    assert contract(g, [(a, (7, 5)), (a, (9, 7)), (a, (5, 4))], (9, 4)) == cube

@@ -16,7 +16,7 @@ from symgrad.ops.arith import multiply as MULTIPLY
 from symgrad.ops.arith import negative as NEGATIVE
 from symgrad.ops.arith import number
 from symgrad.ops.arith import subtract as SUBTRACT
-from symgrad.ops.pairing import path
+from symgrad.ops.pairing import canonical, path
 from symgrad.ops.subscripts import Labels, parse, subscripts, sums
 from symgrad.ops.symmetry import gram, symmetric
 
@@ -295,6 +295,7 @@ class _Contraction:
             if len(group) == 1:
                 found += group
                 continue
+            group = canonical(group, out)
             every = [*group]
             wanted = list(map(set, (labels for _, labels in group)))
             for m, n in path(group, out, self.sizes):

@@ -41,6 +41,30 @@ def path(parts: Sequence[Part], out: Labels, sizes: dict[int, int]) -> Path:
     )
 
 
+def canonical(parts: Sequence[Part], out: Labels) -> list[Part]:
+    """The factors in an order that depends on the product alone, not on how it was written: equal ones become one node.
+
+    Factors and labels are told apart by their neighbours, again and again (colour refinement).
+    """
+    colours = {x: out.index(x) + 1 if x in out else 0 for _, labels in parts for x in labels}
+    while True:
+        keys = [(i, *(colours[x] for x in labels)) for i, labels in parts]
+        found = len(set(keys))
+        if found == len(parts) or len(parts) < 3:
+            break
+        near: dict[int, list[tuple[int, ...]]] = {x: [] for x in colours}
+        for key, (_, labels) in zip(keys, parts, strict=True):
+            for n, x in enumerate(labels):
+                near[x].append((n, *key))
+        new = {x: (colours[x], sorted(near[x])) for x in colours}
+        order = sorted(new.values())
+        colours = {x: order.index(new[x]) for x in colours}
+        if len({(i, *(colours[x] for x in labels)) for i, labels in parts}) == found:
+            break
+    ranked = sorted(range(len(parts)), key=keys.__getitem__)
+    return [parts[k] for k in ranked]
+
+
 @lru_cache(maxsize=1024)
 def _path(nodes: tuple[int, ...], parts: tuple[Labels, ...], out: Labels, sizes: tuple[int, ...]) -> Path:
     if len(parts) == 2:

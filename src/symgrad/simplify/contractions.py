@@ -1,8 +1,8 @@
 """Products of arrays in a cheaper order, sums of arrays with like terms merged.
 
-Products that nothing else uses are opened into the product that uses them, and the whole is contracted anew,
-the cheapest pair first: (A A A) v becomes A (A (A v)), and the transposes of products vanish. The result is kept
-where it takes fewer operations, or as many with fewer axes or nodes. Values change by rounding only.
+Products that only products use are opened into those, and the whole is contracted anew in the cheapest order:
+(A A A) v becomes A (A (A v)), and the transposes of products vanish. The result is kept where it takes fewer
+operations, or as many with fewer axes or nodes. Values change by rounding only.
 """
 
 from __future__ import annotations
@@ -30,19 +30,28 @@ def recontract(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     """`roots` with products of arrays in a cheaper order, in a new graph; the same graph where there is none."""
     if einsum not in graph.ops:
         return graph, list(roots)
-    new = _Rebuild(graph, roots)
-    out, ids = new.run()
+    best, least = (graph, list(roots)), _cost(graph, roots)
+    for shared in (False, True):
+        rebuild = _Rebuild(graph, roots, shared)
+        if shared and not rebuild.has_shared():
+            break
+        found = rebuild.run()
+        cost = _cost(*found)
+        if cost < least:
+            best, least = found, cost
+    return best
 
-    def cost(g: Graph, r: Sequence[int]) -> tuple[int, int, int]:
-        live = g.reach(r)
-        return g.operations(r), sum(len(t.shape) for t, n in zip(g.types, live, strict=True) if n), sum(live)
 
-    return (out, ids) if cost(out, ids) < cost(graph, roots) else (graph, list(roots))
+def _cost(g: Graph, roots: Sequence[int]) -> tuple[int, int, int]:
+    live = g.reach(roots)
+    return g.operations(roots), sum(len(t.shape) for t, n in zip(g.types, live, strict=True) if n), sum(live)
 
 
 class _Rebuild:
-    def __init__(self, graph: Graph, roots: Sequence[int]) -> None:
-        self.graph, self.roots = graph, list(roots)
+    """`shared`: products that several products use are opened, too, and shared again where they come out equal."""
+
+    def __init__(self, graph: Graph, roots: Sequence[int], shared: bool) -> None:
+        self.graph, self.roots, self.shared = graph, list(roots), shared
         self.out = Graph()
         self.new: dict[int, int] = {}
         self.open: dict[int, Open] = {}
@@ -81,14 +90,26 @@ class _Rebuild:
     def _inside(self, i: int) -> bool:
         """Whether only one product, or the negative of one, uses node `i`."""
         users = self.users[i]
-        if len(users) != 1 or users[0] < 0 or not self.graph.types[i].shape:
+        if (len(users) != 1 and not self.shared) or not self.graph.types[i].shape:
             return False
-        op = self.graph.ops[users[0]]
-        return op is einsum or (op is NEGATIVE and self._inside_negative(users[0]))
+        return all(self._is_product(u) for u in users)
 
-    def _inside_negative(self, i: int) -> bool:
-        users = self.users[i]
-        return len(users) == 1 and users[0] >= 0 and self.graph.ops[users[0]] is einsum
+    def _is_product(self, i: int) -> bool:
+        """Whether node `i` is a product, or the negative of what only one product uses."""
+        if i < 0:
+            return False
+        op, users = self.graph.ops[i], self.users[i]
+        return op is einsum or (
+            op is NEGATIVE and len(users) == 1 and users[0] >= 0 and self.graph.ops[users[0]] is einsum
+        )
+
+    def has_shared(self) -> bool:
+        """Whether several products use the same product."""
+        ops = self.graph.ops
+        return any(
+            len(u) > 1 and ops[i] is einsum and self.graph.types[i].shape and all(map(self._is_product, u))
+            for i, u in self.users.items()
+        )
 
     def _built(self, i: int) -> int:
         if i not in self.new:
