@@ -5,17 +5,26 @@ The reference is NumPy's back end. PyTorch and JAX differentiate what they are g
 
 from __future__ import annotations
 
+import ctypes
 import math
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 
+import symgrad as sg
 from symgrad import Function, UnsupportedError
+from symgrad.compile.numpy import Reference
 from symgrad.graph import REGISTER
+from symgrad.graph.tree import leaves_of as tree_leaves
 from tests.ops.checking import EPS, derive, evaluate, passive, scale
 from tests.ops.sampling import cases, points
 
@@ -119,3 +128,128 @@ def test_operations_and_what_the_framework_derives_from_them(name: str, framewor
                 assert error <= ULPS * EPS["float64"] * size + slack * max(1.0, size), (
                     f"{name} {attrs} {orders} at {row}: {values[k]} instead of {exact}"
                 )
+
+
+i, j, n = sp.symbols("i j n", integer=True)
+x, y, w = sp.symbols("x y w")
+a = sp.IndexedBase("a")
+A, B = sp.MatrixSymbol("A", 3, 3), sp.MatrixSymbol("B", 3, 2)
+v = sp.MatrixSymbol("v", 3, 1)
+RNG = np.random.default_rng(3)
+SQUARE = RNG.normal(size=(3, 3)) + 3 * np.eye(3)
+
+
+def logistic(w: Any, X: Any, y: Any) -> Any:
+    return np.mean(np.logaddexp(0, -y * (X @ w)))
+
+
+def net(w: Any, v: Any, X: Any) -> Any:
+    return np.sum(np.tanh(X @ w) @ v) + np.sum(v**2) / 2
+
+
+def pairs(p: Any) -> Any:
+    d = p[:, None, :] - p[None, :, :]
+    return np.sum(np.sqrt(np.sum(d**2, axis=-1) + 1.0))
+
+
+FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "quotient": (sg.function([x, y], sp.exp(-x) * sp.sin(y) ** 2 / (1 + x**2)), (0.7, -1.3)),
+    "piecewise": (sg.function([x, y], sp.Piecewise((sp.sqrt(x - 2), x > 2), (x * y**3, True))), (0.7, -1.3)),
+    "sum": (sg.function([w], sp.Sum((a[i] - w * i) ** 2, (i, 0, 6)) / 7), (0.4, RNG.normal(size=7))),
+    "sum of sums": (sg.function([w], sp.Sum(sp.exp(-w * a[i]) * sp.Sum(a[j] * w, (j, 0, i)), (i, 0, 6))),
+                    (0.4, RNG.normal(size=7))),
+    "product": (sg.function([x], sp.Product(1 + x / (i + 1), (i, 0, 5)) + sp.Sum(x**i, (i, 0, 3))), (0.3,)),
+    "x'Ax": (sg.function([v], v.T * A * v), (RNG.normal(size=(3, 1)), SQUARE)),
+    "log det": (sg.function([A], sp.log(sp.Determinant(A))), (SQUARE,)),
+    "least squares": (sg.function([B], sp.Trace((A * B - B).T * (A * B - B))), (RNG.normal(size=(3, 2)), SQUARE)),
+    "tr of inverse": (sg.function([A], sp.Trace(A.inv() * A.T)), (SQUARE,)),
+    "logistic regression": (sg.function(logistic),
+                            (RNG.normal(size=3), RNG.normal(size=(5, 3)), np.sign(RNG.normal(size=5)))),
+    "net": (sg.function(net), (RNG.normal(size=(3, 4)), RNG.normal(size=4), RNG.normal(size=(5, 3)))),
+    "pairs": (sg.function(pairs), (RNG.normal(size=(4, 3)),)),
+}  # fmt: skip
+ORDERS = {"value": lambda f: f, "gradient": sg.grad, "Hessian": sg.hessian}
+
+
+def concrete(name: str, order: str) -> tuple[Function, list[Any]]:
+    f, args = FUNCTIONS[name]
+    f = ORDERS[order](f)
+    return (f if isinstance(f, Function) else f.specialise(*args)), list(args)
+
+
+def leaves(result: Any) -> list[np.ndarray]:
+    if isinstance(result, tuple):
+        return [leaf for part in result for leaf in leaves(part)]
+    return [np.asarray(result.detach() if isinstance(result, torch.Tensor) else result)]
+
+
+def run_reference(f: Function, args: list[Any]) -> list[np.ndarray]:
+    found = Reference(*f.program)([np.asarray(x) for x in args])
+    return [found[k] for k in tree_leaves(f.tree)]
+
+
+def run_native(f: Function, args: list[Any]) -> list[np.ndarray]:
+    return leaves(f.compile()(*args))
+
+
+def run_torch(f: Function, args: list[Any]) -> list[np.ndarray]:
+    return leaves(f.torch()(*[torch.tensor(x, dtype=torch.float64) for x in args]))
+
+
+def run_jax(f: Function, args: list[Any]) -> list[np.ndarray]:
+    with jax.enable_x64(True):
+        return leaves(jax.jit(f.jax())(*args))
+
+
+def run_c(f: Function, args: list[Any]) -> list[np.ndarray]:
+    """Scalars in one array, arrays of any length after it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, _ = f.c(Path(folder) / "model")
+        library = Path(folder) / "model.so"
+        subprocess.run(["cc", "-std=c99", "-O1", "-shared", "-fPIC", source, "-lm", "-o", library], check=True)
+        call = ctypes.CDLL(str(library)).model
+        outputs = run_reference(f, args)
+        out = np.full(sum(o.size for o in outputs), np.nan)
+        numbers = np.array([x for x in args if np.ndim(x) == 0])
+        call.argtypes = [ctypes.c_void_p] * 2
+        call(numbers.ctypes.data, out.ctypes.data)
+        ends = np.cumsum([o.size for o in outputs])[:-1]
+        return [part.reshape(o.shape) for part, o in zip(np.split(out, ends), outputs, strict=True)]
+
+
+BACK_ENDS = {"native": run_native, "torch": run_torch, "jax": run_jax, "c": run_c}
+IN_C = ("quotient", "piecewise", "product")
+
+
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name: str, order: str, back_end: str) -> None:
+    if back_end == "c" and (name not in IN_C or shutil.which("cc") is None):
+        pytest.skip("C code is of scalars")
+    f, args = concrete(name, order)
+    want = run_reference(f, args)
+    got = BACK_ENDS[back_end](f, args)
+    assert len(got) == len(want)
+    for mine, theirs in zip(got, want, strict=True):
+        assert mine.shape == theirs.shape
+        np.testing.assert_allclose(mine, theirs, rtol=1e-11, atol=1e-11 * max(1.0, float(np.abs(theirs).max())))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_frameworks_derive_the_same(name: str) -> None:
+    """Their gradient of the value, and of the gradient's first entry, is what symgrad derives."""
+    value, args = concrete(name, "value")
+    gradient, _ = concrete(name, "gradient")
+    want = run_reference(gradient, args)
+    wrt = [k for k, x in enumerate(args) if len(want) > k]
+    given = [torch.tensor(x, dtype=torch.float64, requires_grad=k in wrt) for k, x in enumerate(args)]
+    mine = torch.autograd.grad(value.torch()(*given).sum(), [given[k] for k in wrt])
+    with jax.enable_x64(True):
+        call = value.jax()
+        theirs = jax.jit(jax.grad(lambda *z: jnp.sum(call(*z)), wrt))(*map(jnp.asarray, args))
+        assert all(t.dtype == jnp.float64 for t in theirs)
+    for exact, one, other in zip(want, mine, theirs, strict=True):
+        slack = 1e-11 * max(1.0, float(np.abs(exact).max()))
+        np.testing.assert_allclose(one.numpy().reshape(exact.shape), exact, rtol=1e-11, atol=slack)
+        np.testing.assert_allclose(np.asarray(other).reshape(exact.shape), exact, rtol=1e-11, atol=slack)

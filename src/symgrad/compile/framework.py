@@ -35,7 +35,7 @@ AND, OR, NOT = REGISTER["logical_and"], REGISTER["logical_or"], REGISTER["logica
 
 LINEAR = frozenset(["add", "subtract", "negative", "where", "mask", "cast"])
 """Elementwise operations whose partial derivatives are finite whatever the arguments are."""
-TAME = LINEAR | frozenset(  # fmt: skip
+TAME = LINEAR | frozenset(
     [
         "multiply",
         "integer_power",
