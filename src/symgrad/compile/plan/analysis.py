@@ -21,7 +21,6 @@ from symgrad.compile.plan.kinds import (
 )
 from symgrad.graph import CONST, Graph
 from symgrad.ops.subscripts import parse
-from symgrad.ops.tensors import multiple
 
 CHEAP = 2.0
 """Operations up to which an element is computed anew rather than kept."""
@@ -122,7 +121,7 @@ class Analysis:
                 found = self._flat(i)
                 if any(self.is_partial(t) for _, t in found):
                     self.terms[i] = found
-                    self.absorbed |= {t for _, t in found if t != i and self.kinds[t] in (PRODUCT, REGION)}
+                    self.absorbed |= {t for _, t in found if self.is_partial(t) and self.kinds[t] in (PRODUCT, REGION)}
 
     def _flat(self, i: int) -> list[Term]:
         """Node `i` as a sum: through sums and multiples that nothing else uses."""
@@ -133,13 +132,13 @@ class Analysis:
             c, j = stack.pop()
             name, args = g.ops[j].name, g.args[j]
             alone = j == i or (len(self.uses[j]) == 1 and j not in self.forced)
-            factor, inner = multiple(g, j)
+            factor, inner = _multiple(g, j)
             if alone and name in ("add", "subtract") and g.types[j].dtype in ("float32", "float64"):
                 stack += [(-c if name == "subtract" else c, args[1]), (c, args[0])]
             elif alone and name == "negative":
                 stack.append((-c, args[0]))
             elif alone and inner != j and len(self.uses[inner]) == 1:
-                stack.append((c * float(factor), inner))
+                stack.append((c * factor, inner))
             else:
                 found.append((c, j))
         return found
@@ -185,6 +184,16 @@ class Analysis:
             return False
         size = math.prod(self.g.types[i].lengths)
         return len(users) > 1 or any(self.points(u) > size for u in users)
+
+
+def _multiple(g: Graph, i: int) -> Term:
+    """(c, x) where node `i` is c*x with a number c and an array x."""
+    if g.ops[i].name == "einsum" and len(g.args[i]) == 2 and g.ops[g.args[i][0]] is CONST:
+        parts, out = parse(g.attrs[i][0])
+        value = g.attrs[g.args[i][0]][0]
+        if parts[1] == out and not isinstance(value, (str, bool)):
+            return float(value), g.args[i][1]
+    return 1.0, i
 
 
 __all__ = ["Analysis", "Term"]

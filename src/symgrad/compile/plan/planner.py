@@ -61,6 +61,9 @@ class Planner:
         for i, needed in enumerate(known.live):
             if needed:
                 self.visit(i)
+        for o in known.outputs:
+            if known.kinds[o] == kinds.LEAF:
+                self.write(o, results[o], -1)
         steps = [s.builder.nest() if isinstance(s, _Group) else s for s in self.steps]
         every = []
         for o in self.outputs:
@@ -82,6 +85,8 @@ class Planner:
         """The buffer of an output, given to the node that is computed there: behind transposes and reshapes."""
         g, known = self.g, self.known
         view = whole = self.new(RESULT, g.types[o].dtype, g.types[o].lengths)
+        if known.kinds[o] == kinds.LEAF:
+            return whole
         i = o
         while known.kinds[i] == VIEW and i not in known.memory and known.invertible(i):
             inner = _inverse(g, i, view)
@@ -128,6 +133,11 @@ class Planner:
             self.finished[i] = len(self.steps) - 1
         elif i in self.known.terms:
             self.sum(i)
+        elif kind == VIEW and kinds.readings(self.g, i) is None:  # a result: in C order
+            (a,) = self.g.args[i]
+            inner = view.reshaped(self.g.types[a].lengths)
+            assert inner is not None
+            self.write(a, inner, i)
         elif kind in (MAP, VIEW):
             self.write(i, view, i)
         elif kind == REDUCE:
