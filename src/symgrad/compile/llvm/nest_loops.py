@@ -9,30 +9,18 @@ anew in each pass of the loop around it, and those are added in turn. So n terms
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from symgrad.compile.llvm.body import Values
-from symgrad.compile.llvm.nest_memory import Memory, across, combine, lanes, spread, total
-from symgrad.compile.llvm.nest_order import Order, schedule
+from symgrad.compile.llvm.nest_elements import Elements, Scope
+from symgrad.compile.llvm.nest_memory import across, combine, lanes, spread, total
+from symgrad.compile.llvm.nest_order import Order, begin, schedule
 from symgrad.compile.llvm.writer import Module, Writer
-from symgrad.compile.nest import Access, Store, identity, input_of
+from symgrad.compile.nest import Store, identity, input_of
 from symgrad.graph import CONST, INPUT
 
 Sums = dict[int, list[str]]
 """Accumulators by store."""
-
-
-@dataclass
-class Scope:
-    """What is known at one place of the code."""
-
-    scalar: Values
-    copies: list[Values] = field(default_factory=list)  # inside the vectorised loop: one per vector
-    pointers: list[str] = field(default_factory=list)  # per access, where the loops so far have brought it
-    index: dict[int, str] = field(default_factory=dict)  # per axis
-    ranges: dict[int, tuple[str, str]] = field(default_factory=dict)  # of axes that run in chunks
-    placed: frozenset[tuple[int, int]] = frozenset()  # (access, place) that its pointer has
-    mask: str | None = None
 
 
 class Loops:
@@ -45,10 +33,8 @@ class Loops:
         self.split = order.split
         self.w = Writer(module, 1)
         self.wide = self.w.widened(order.width)
-        self.memory = Memory(self.w, self.wide)
         self.loops = order.loops
         self.vector = order.vector
-        self.accesses: list[Access] = [*self.nest.loads, *(s.access for s in self.nest.stores)]
         self.begins = [begin(order, s) for s in self.nest.stores]
         self.at_level: list[list[int]] = [[] for _ in range(len(self.loops) + 1)]
         self.level: dict[int, int] = {}
@@ -62,20 +48,16 @@ class Loops:
                 + [self.level.get(i, 0) for i in (s.value, *(p.node for p in s.access.at))], default=0)
             for s in self.nest.stores
         ]  # fmt: skip
+        self.elements = Elements(order, self.w, self.wide, self.level)
 
     def write(self) -> list[str]:
         """The instructions, stack slots first."""
-        w = self.w
-        status = w.reserve("i32")
-        w.lines.append(f" store i32 0, ptr {status}")
-        self.status = status
-        buffers = {a.buffer: "" for a in self.accesses}
-        for k in buffers:
-            buffers[k] = w.emit(f"load ptr, ptr {w.emit(f'getelementptr ptr, ptr %table, i64 {k}')}")
-        pointers = [self.memory.place(buffers[a.buffer], a.dtype, str(a.offset)) for a in self.accesses]
-        self._level(0, Scope(Values(w, self.graph, status, _nowhere), pointers=pointers), {})
-        result = w.emit(f"load i32, ptr {status}")
-        return [*w.slots, *w.lines, f" ret i32 {result}"]
+        start = Scope(Values(self.w, self.graph, "", _nowhere))
+        self.elements.base(start)
+        self.status = start.scalar.status = self.elements.status
+        self._level(0, start, {})
+        result = self.w.emit(f"load i32, ptr {self.status}")
+        return [*self.w.slots, *self.w.lines, f" ret i32 {result}"]
 
     # --- one level: what changes with the loops entered so far -------------------------------------------------
 
@@ -87,7 +69,7 @@ class Loops:
             inner[k] = self._identities(k, scope)
         for k, s in enumerate(self.nest.stores):
             if s.how == "set" and self.set_level[k] == p:
-                self._write(k, scope, self._values(s.value, scope))
+                self.elements.write(k, scope, self._values(s.value, scope))
         if p < len(self.loops):
             inner = self._loop(p, scope, inner)
         else:
@@ -130,9 +112,9 @@ class Loops:
                 nothing = self.wide.constant(identity(s.how, dtype), dtype)
                 values = [self._select(scope.mask, dtype, x, nothing) for x in values]
             value = across(self.wide, s.how, dtype, total(self.wide, s.how, dtype, values))
-            self._write_scalar(k, scope, value)
+            self.elements.write_scalar(k, scope, value)
             return
-        self._write(k, scope, values)
+        self.elements.write(k, scope, values)
 
     def _select(self, mask: str, dtype: str, a: str, b: str) -> str:
         t = self.wide.type(dtype)
@@ -158,23 +140,20 @@ class Loops:
         for values in (scope.scalar, *scope.copies):
             values.expect([i for i in nodes if g.ops[i] is not INPUT])
         for i in nodes:
-            wide = self._is_wide(i)
+            wide = self.elements.is_wide(i)
             if g.ops[i] is INPUT:
                 kind, k = input_of(g, i)
                 if kind == "i":
                     self._index(i, self.order.index[k], scope, wide)
                 else:
-                    self._load(i, k, scope, wide)
+                    self.elements.load(i, k, scope)
             elif wide:
                 for values in scope.copies:
                     values.compute(i)
             else:
                 scope.scalar.compute(i)
-        for k in range(len(self.accesses)):
-            self._settle_places(k, scope, p)
-
-    def _is_wide(self, i: int) -> bool:
-        return self.vector is not None and self.loops[self.vector].axis in self.order.dependence[i]
+        for k in range(len(self.elements.accesses)):
+            self.elements.settle(k, scope, p)
 
     def _index(self, i: int, axis: int | None, scope: Scope, wide: bool) -> None:
         if axis is None:
@@ -193,99 +172,6 @@ class Loops:
             return steps
         return w.emit(f"add {w.spelled['i64']} {spread(w, first, 'int64')}, {steps}")
 
-    def _load(self, i: int, k: int, scope: Scope, wide: bool) -> None:
-        a = self.accesses[k]
-        self._settle_places(k, scope, self.level[i])
-        body = self.graph.types[i].dtype
-        if not wide:
-            scope.scalar.known[i] = self.memory.load(scope.pointers[k], a.dtype, body)
-            return
-        for u, values in enumerate(scope.copies):
-            pointer, apart = self._vector_place(k, scope, u)
-            if apart is None:
-                values.known[i] = self.memory.load_row(pointer, a.dtype, body, scope.mask)
-            else:
-                pointers = self.memory.addresses(pointer, a.dtype, apart)
-                values.known[i] = self.memory.gather(pointers, a.dtype, body, scope.mask)
-
-    # --- memory ------------------------------------------------------------------------------------------------
-
-    def _vector_place(self, k: int, scope: Scope, u: int) -> tuple[str, str | None]:
-        """Where copy `u` of an access lies: (first lane's address, None), or (an address, elements on per lane)."""
-        a, w = self.accesses[k], self.wide
-        assert self.vector is not None
-        stride = a.strides[self.loops[self.vector].axis]
-        pointer = self.memory.place(scope.pointers[k], a.dtype, str(u * w.width * stride))
-        apart = lanes(w, stride) if stride not in (0, 1) else None
-        t = w.spelled["i64"]
-        for n, place in enumerate(a.at):
-            if (k, n) in scope.placed:
-                continue
-            index = scope.copies[u].scalar(place.node)
-            inside = w.emit(f"icmp ult {t} {index}, {w.constant(place.length, 'int64')}")
-            checked = inside
-            if scope.mask is not None:
-                outside = w.emit(f"xor {w.spelled['i1']} {scope.mask}, {w.constant(True, 'bool')}")
-                checked = w.emit(f"or {w.spelled['i1']} {inside}, {outside}")
-            whole = w.emit(f"bitcast {w.spelled['i1']} {checked} to i{w.width}") if w.width > 1 else checked
-            self._report(w.emit(f"icmp eq i{w.width} {whole}, {-1 if w.width > 1 else 'true'}"))
-            index = w.emit(f"select {w.spelled['i1']} {inside}, {t} {index}, {t} {w.constant(0, 'int64')}")
-            shift = w.emit(f"mul {t} {index}, {w.constant(place.stride, 'int64')}") if place.stride != 1 else index
-            if apart is None and stride == 1:
-                apart = lanes(w)
-            apart = shift if apart is None else w.emit(f"add {t} {apart}, {shift}")
-        return pointer, apart
-
-    def _settle_places(self, k: int, scope: Scope, p: int) -> None:
-        """Scalar places known by now go into the access's pointer."""
-        w = self.w
-        for n, place in enumerate(self.accesses[k].at):
-            if (k, n) in scope.placed or self.level.get(place.node, 0) > p or self._is_wide(place.node):
-                continue
-            index = scope.scalar.scalar(place.node)
-            inside = w.emit(f"icmp ult i64 {index}, {place.length}")
-            self._report(inside)
-            index = w.emit(f"select i1 {inside}, i64 {index}, i64 0")
-            scope.pointers[k] = self.memory.place(scope.pointers[k], self.accesses[k].dtype, index, place.stride)
-            scope.placed |= {(k, n)}
-
-    def _report(self, inside: str) -> None:
-        w = self.w
-        old = w.emit(f"load i32, ptr {self.status}")
-        w.lines.append(f" store i32 {w.emit(f'select i1 {inside}, i32 {old}, i32 1')}, ptr {self.status}")
-
-    def _write(self, k: int, scope: Scope, values: Sequence[str]) -> None:
-        """Set the elements of store `k`, or combine with what they hold."""
-        if not scope.copies:
-            self._write_scalar(k, scope, values[0])
-            return
-        s, n = self.nest.stores[k], len(self.nest.loads) + k
-        a, body = s.access, self.graph.types[s.value].dtype
-        m, mask = self.memory, scope.mask
-        for u, value in enumerate(values):
-            pointer, apart = self._vector_place(n, scope, u)
-            if apart is None:
-                if self.updates(k):
-                    value = combine(self.wide, s.how, body, m.load_row(pointer, a.dtype, body, mask), value)
-                m.store_row(pointer, a.dtype, body, value, mask)
-            else:
-                pointers = m.addresses(pointer, a.dtype, apart)
-                if self.updates(k):
-                    value = combine(self.wide, s.how, body, m.gather(pointers, a.dtype, body, mask), value)
-                m.scatter(pointers, a.dtype, body, value, mask)
-
-    def _write_scalar(self, k: int, scope: Scope, value: str) -> None:
-        s, n = self.nest.stores[k], len(self.nest.loads) + k
-        body = self.graph.types[s.value].dtype
-        if self.updates(k):
-            old = self.memory.load(scope.pointers[n], s.access.dtype, body)
-            value = combine(self.w, s.how, body, old, value)
-        self.memory.store(scope.pointers[n], s.access.dtype, body, value)
-
-    def updates(self, k: int) -> bool:
-        """Whether store `k` adds to memory: it keeps what is there, or comes to its elements more than once."""
-        return adds_to_memory(self.order, self.nest.stores[k])
-
     # --- loops -------------------------------------------------------------------------------------------------
 
     def _loop(self, p: int, scope: Scope, sums: Sums) -> Sums:
@@ -294,9 +180,11 @@ class Loops:
         low, high = scope.ranges.get(loop.axis) or (("%first", "%last") if loop.axis == self.split else ("0", str(n)))
         if loop.chunk:
             return self._chunks(p, scope, sums, low, high)
-        if loop.unroll:
-            for j in range(n):
-                sums = self._level(p + 1, self._entered(p, scope, str(j)), sums)
+        if loop.unroll or loop.axis in scope.whole:
+            for j in range(self.order.width if loop.axis in scope.whole else n):
+                own = self._entered(p, scope, _plus(self.w, low, j))
+                own.tile[loop.axis] = j
+                sums = self._level(p + 1, own, sums)
             return sums
         if p == self.vector:
             return self._vectors(p, scope, sums, low, high)
@@ -332,50 +220,59 @@ class Loops:
         return w.constant(0, self.graph.types[self.nest.stores[k].value].dtype)
 
     def _chunks(self, p: int, scope: Scope, sums: Sums, low: str, high: str) -> Sums:
+        """Chunks of an axis, the last of them shorter; for tiles, those that are whole and then the rest."""
         loop, w = self.loops[p], self.w
         cascades = self._cascades(p)
+
+        def chunk(index: str, end: str, whole: bool, inner: Sums) -> Sums:
+            own = self._within(scope)
+            own.ranges = scope.ranges | {loop.axis: (index, end)}
+            own.whole = scope.whole | {loop.axis} if whole else scope.whole
+            return self._cascade(cascades, inner, lambda s: self._level(p + 1, own, s))
 
         def body(index: str, inner: Sums) -> Sums:
             end = _plus(w, index, loop.chunk)
             if not high.isdigit() or int(high) % loop.chunk or low != "0":
                 more = w.emit(f"icmp slt i64 {end}, {high}")
                 end = w.emit(f"select i1 {more}, i64 {end}, i64 {high}")
-            ranges = scope.ranges | {loop.axis: (index, end)}
-            own = Scope(
-                self._forked(scope.scalar),
-                [self._forked(c) for c in scope.copies],
-                list(scope.pointers),
-                dict(scope.index),
-                ranges,
-                scope.placed,
-                scope.mask,
-            )
-            return self._cascade(cascades, inner, lambda s: self._level(p + 1, own, s))
+            return chunk(index, end, False, inner)
 
-        return self._while(low, high, str(loop.chunk), sums, body)
+        if not loop.tile:
+            return self._while(low, high, str(loop.chunk), sums, body)
+        whole, left = self._whole(low, high, loop.chunk)
+        if whole != "0":
+            sums = self._while(low, whole, str(loop.chunk), sums, lambda i, inner: chunk(i, "", True, inner))
+        return self._while(whole, high, str(loop.chunk), sums, lambda i, s: chunk(i, high, False, s)) if left else sums
+
+    def _whole(self, low: str, high: str, block: int) -> tuple[str, int]:
+        """Where the last whole block from `low` on ends, and how much may be left."""
+        if low == "0" and high.isdigit():
+            return str(int(high) // block * block), int(high) % block
+        count = self.w.emit(f"sub i64 {high}, {low}")
+        return self.w.emit(f"add i64 {low}, {self.w.emit(f'and i64 {count}, {-block}')}"), block - 1
 
     def _vectors(self, p: int, scope: Scope, sums: Sums, low: str, high: str) -> Sums:
         """Whole blocks of vectors, then vectors one by one, the last of them masked."""
-        w, wide, copies = self.w, self.wide, self.order.copies
+        wide, copies = self.wide, self.order.copies
         block = copies * wide.width
         before = Values(wide, self.graph, self.status, lambda i: spread(wide, scope.scalar.scalar(i), self._dtype(i)))
         for i in self._steady():
             _ = before[i]
         known = low == "0" and high.isdigit()
-        if known:
-            whole, left = str(int(high) // block * block), int(high) % block
-        else:
-            count = w.emit(f"sub i64 {high}, {low}")
-            whole = _plus(w, low, w.emit(f"and i64 {count}, {-block}"))
-            left = block - 1
+        whole, left = self._whole(low, high, block)
 
         def vectors(count: int, masked: bool) -> Callable[[str, Sums], Sums]:
             def body(index: str, inner: Sums) -> Sums:
                 mask = self._mask(index, high) if masked else None
                 own = self._entered(p, scope, index)
-                own.mask = mask
+                own.mask, own.tiles, own.waiting = mask, {}, {}
                 own.copies = [self._inside(own, before) for _ in range(count)]
-                return self._level(p + 1, own, inner)
+                if mask is not None:
+                    return self._level(p + 1, own, inner)
+                self.elements.open(own)
+                inner = self._level(p + 1, own, inner)
+                self.elements.close(own)
+                return inner
 
             return body
 
@@ -393,7 +290,7 @@ class Loops:
         assert p is not None
         needed = set()
         for i in self.level:
-            if self._is_wide(i):
+            if self.elements.is_wide(i):
                 needed |= {a for a in g.args[i] if self.level.get(a, p + 1) <= p}
         for s in self.nest.stores:
             if self.level.get(s.value, p + 1) <= p:
@@ -429,23 +326,26 @@ class Loops:
     def _forked(self, values: Values) -> Values:
         return Values(values.writer, self.graph, self.status, values.__getitem__)
 
+    def _within(self, scope: Scope) -> Scope:
+        """The scope, for what a loop adds to it."""
+        own = replace(scope, scalar=self._forked(scope.scalar), pointers=list(scope.pointers), tile=dict(scope.tile))
+        own.copies = [self._deeper(own, c) for c in scope.copies]
+        return own
+
     def _entered(self, p: int, scope: Scope, index: str) -> Scope:
         """Inside loop `p`, at `index`."""
-        axis = self.loops[p].axis
-        pointers = [
-            self.memory.place(at, a.dtype, index, a.strides[axis])
-            for at, a in zip(scope.pointers, self.accesses, strict=True)
-        ]
-        own = Scope(self._forked(scope.scalar), [], pointers, scope.index | {axis: index}, scope.ranges)
-        own.placed, own.mask = scope.placed, scope.mask
-        own.copies = [self._deeper(own, c) for c in scope.copies]
+        axis, e = self.loops[p].axis, self.elements
+        own = self._within(scope)
+        own.index = scope.index | {axis: index}
+        for k, a in enumerate(e.accesses):
+            own.pointers[k] = e.memory.place(scope.pointers[k], a.dtype, index, a.strides[axis])
         return own
 
     def _deeper(self, own: Scope, copy: Values) -> Values:
         """A copy's values inside a further loop."""
 
         def outside(i: int) -> str:
-            if self._is_wide(i) or self.level.get(i, 0) <= (self.vector or 0):
+            if self.elements.is_wide(i) or self.level.get(i, 0) <= (self.vector or 0):
                 return copy.scalar(i)
             return spread(self.wide, own.scalar.scalar(i), self._dtype(i))
 
@@ -494,22 +394,6 @@ class Loops:
     def _sum_type(self, k: int) -> str:
         dtype = self._dtype(self.nest.stores[k].value)
         return (self.w if self.vector is None else self.wide).type(dtype)
-
-
-def begin(order: Order, s: Store) -> int:
-    """The loop from which inwards store `s` reduces all: there its accumulators live in registers."""
-    p = len(order.loops)
-    if s.how != "set" and not s.access.at:
-        while p and not s.access.strides[order.loops[p - 1].axis]:
-            p -= 1
-    return p
-
-
-def adds_to_memory(order: Order, s: Store) -> bool:
-    """Whether what a store puts is combined with what is there."""
-    if s.how == "set":
-        return False
-    return s.keep or any(not s.access.strides[loop.axis] for loop in order.loops[: begin(order, s)])
 
 
 def _plus(w: Writer, a: str, b: int | str) -> str:

@@ -8,28 +8,38 @@ read as streams and sums stay short: loops (chunks of r, vector axis, r within t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from symgrad.compile.nest import Access, Nest, input_of
+from symgrad.compile.llvm.nest_tiles import Tile, packed_axes, row_axis
+from symgrad.compile.llvm.vector_math import FUNCTIONS
+from symgrad.compile.nest import Access, Nest, Store, input_of
+from symgrad.dialects.llvm import LOOPS, SCIPY
 from symgrad.graph import INPUT
 
 CHUNK = 64  # of a reduced axis whose passes add to a row of results
 CASCADE = 128  # passes of a vectorised sum, between which its accumulators are added to others
 SMALL = 8  # an axis up to here is unrolled inside the vectors
 UNROLLED = 32  # instances of the body side by side, at most
+_SHORT = frozenset({"abs", "floor", "ceil", "trunc", "rint", "copysign", "sign", "maximum", "minimum", "heaviside"})
 LONG = 16  # an axis from here on can be split between threads
-OPERATIONS = 160  # operations of them, at most
+NODES = 300  # operations of them, at most
 
 
 @dataclass(frozen=True)
 class Loop:
-    """One loop. `axis`: into the nest's sizes; `chunk`: it runs over chunks of this size (0: over elements)."""
+    """One loop over an axis, or over chunks of it.
+
+    Attributes:
+        axis: into the nest's sizes.
+        chunk: elements of a chunk; 0 for a loop over elements (of the chunk that an outer loop is at, if any).
+        tile: whether whole chunks are unrolled inside the vectors.
+    """
 
     axis: int
     chunk: int = 0
     unroll: bool = False
+    tile: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ class Order:
         vector: position in `loops` of the vectorised loop; None: scalars.
         copies: vectors side by side.
         split: the axis that threads share, None where they can't.
+        dependence: per node of the body, the axes it changes along.
+        tiles: per access (loads, then stores), how its vectors are loaded or stored several at once.
     """
 
     nest: Nest
@@ -52,6 +64,7 @@ class Order:
     copies: int
     split: int | None
     dependence: tuple[frozenset[int], ...]
+    tiles: tuple[Tile | None, ...]
 
     @property
     def split_reduced(self) -> bool:
@@ -62,7 +75,9 @@ class Order:
     def step(self) -> int:
         """A thread's share of the split axis is a multiple of this."""
         v = self.vector
-        return self.width * self.copies if v is not None and self.loops[v].axis == self.split else 1
+        if v is not None and self.loops[v].axis == self.split:
+            return self.width * self.copies
+        return self.width if any(loop.tile and loop.axis == self.split for loop in self.loops) else 1
 
 
 def dependences(nest: Nest, index: dict[int, int | None]) -> tuple[frozenset[int], ...]:
@@ -157,77 +172,120 @@ def arrange(nest: Nest, width: int) -> Order:
     dependence = dependences(nest, index)
     axes = range(len(nest.sizes))
     conflicts = [frozenset().union(*(dependence[p.node] for p in s.access.at)) for s in nest.stores if s.access.at]
-    work = nest.body.operations(nest.roots) + 1.0
+    work = weight(nest)
+    accesses = _accesses(nest)
 
     def cost(v: int) -> float:
         n = nest.sizes[v]
         total = work
-        for a in _accesses(nest):
+        for a in accesses:
             if any(v in dependence[p.node] for p in a.at):
-                total += width
+                total += 2 * width
             elif a.strides[v] == 1:
                 total += 1
             elif a.strides[v]:
-                small = 2 <= a.strides[v] <= 4 and any(a.strides[t] == 1 for t in axes)
-                total += 3 if small else width
+                t = row_axis(a, nest.sizes, v, width)
+                if packed_axes(a, nest.sizes, v):
+                    total += 4
+                else:
+                    apart = 1.0 if t is None else nest.sizes[t] % width / nest.sizes[t]
+                    total += 4 + (2 * width - 4) * apart
         vectors = nest.points / n * -(-n // width)
         ends = nest.points / n * (6 + sum(12 for s in nest.stores if s.how != "set" and not s.access.strides[v]))
         return vectors * total + ends
 
     free = [v for v in axes if not any(v in c for c in conflicts)]
     v = min(free, key=cost, default=None) if width > 1 else None
-    if v is not None and cost(v) > nest.points * (work + len(_accesses(nest))):
+    if v is not None and cost(v) > nest.points * (work + len(accesses)):
         v = None
-    loops, vector = _loops(nest, v, work)
-    copies = 1
-    if vector is not None and v is not None:
-        inside = math.prod(nest.sizes[x.axis] for x in loops[vector + 1 :] if x.unroll)
-        most = 4 if work * inside <= 6 else 2 if work * inside <= 16 else 1
-        copies = max(1, min(most, nest.sizes[v] // width))
-        chunk = width * copies * CASCADE
-        if nest.sizes[v] > 2 * chunk and any(s.how == "add" and not s.access.strides[v] for s in nest.stores):
-            loops.insert(vector, Loop(v, chunk=chunk))
-            vector += 1
-    split = _split(nest, loops)
-    return Order(nest, tuple(loops), index, vector, width if vector is not None else 1, copies, split, dependence)
-
-
-def _loops(nest: Nest, v: int | None, work: float) -> tuple[list[Loop], int | None]:
-    sizes = nest.sizes
-    strides = [a.strides for a in _accesses(nest)]
-    weight = [sum(abs(s[k]) for s in strides) for k in range(len(sizes))]
-    axes = sorted((k for k in range(len(sizes)) if k != v), key=lambda k: (-weight[k], k))
-    reduced = [k for k in axes if reduces(nest, k)]
     if v is None:
-        outer = [k for k in axes if k not in reduced]
-        return [Loop(k) for k in (*outer, *reduced)], None
+        loops = _scalar_loops(nest)
+        return Order(nest, loops, index, None, 1, 1, _split(nest, loops), dependence, (None,) * len(accesses))
+    loops, inside = _loops(nest, v, width)
+    vector = next(p for p, loop in enumerate(loops) if loop.axis == v)
+    tiled = width if any(loop.tile for loop in loops) else 1
+    most = 4 if work * inside * tiled <= 8 else 2 if work * inside * tiled <= 20 else 1
+    copies = max(1, min(most, nest.sizes[v] // width))
+    chunk = width * copies * CASCADE
+    if nest.sizes[v] > 2 * chunk and any(s.how == "add" and not s.access.strides[v] for s in nest.stores):
+        loops.insert(vector, Loop(v, chunk=chunk))
+        vector += 1
+    tiles = tuple(_tile(a, nest.sizes, v, width, loops, vector) for a in accesses)
+    return Order(nest, tuple(loops), index, vector, width, copies, _split(nest, loops), dependence, tiles)
+
+
+def weight(nest: Nest) -> float:
+    """What the body costs, in vector operations per point; 0.06 ns or so each."""
+    total = 1.0
+    for i in schedule(nest):
+        name = nest.body.ops[i].name
+        if name in SCIPY or name in LOOPS:
+            total += 1000
+        elif name in FUNCTIONS:
+            total += 20 if name not in _SHORT else 3
+        elif name in ("divide", "sqrt"):
+            total += 4
+        elif nest.body.ops[i].cost:
+            total += 1
+    return total
+
+
+def _weights(nest: Nest) -> list[int]:
+    """Per axis, how far its elements are apart, in all arrays together."""
+    return [sum(abs(a.strides[k]) for a in _accesses(nest)) for k in range(len(nest.sizes))]
+
+
+def _scalar_loops(nest: Nest) -> tuple[Loop, ...]:
+    far = _weights(nest)
+    axes = sorted(range(len(nest.sizes)), key=lambda k: (reduces(nest, k), -far[k], k))
+    return tuple(Loop(k) for k in axes)
+
+
+def _loops(nest: Nest, v: int, width: int) -> tuple[list[Loop], int]:
+    """The loops around and inside the vectors along `v`, and how many instances of the body stand inside."""
+    sizes, far = nest.sizes, _weights(nest)
+    axes = sorted((k for k in range(len(sizes)) if k != v), key=lambda k: (-far[k], k))
+    reduced = [k for k in axes if reduces(nest, k)]
+    streams = not reduces(nest, v)
+    packs = {k for a in _accesses(nest) for k in packed_axes(a, sizes, v)}
+    nodes = len(schedule(nest))
     inside: list[int] = []
     instances = 1
-    streams = not reduces(nest, v)
-    for k in reversed(axes):
-        wanted = weight[k] < weight[v] or (k in reduced and streams)
-        if (
-            wanted
-            and sizes[k] <= SMALL
-            and instances * sizes[k] <= UNROLLED
-            and work * instances * sizes[k] <= OPERATIONS
-        ):
-            inside.insert(0, k)
-            instances *= sizes[k]
+    for k in sorted(axes, key=lambda k: (k not in packs, far[k], -k)):
+        wanted = k in packs or far[k] < far[v] or (k in reduced and streams)
+        more = instances * sizes[k]
+        if wanted and sizes[k] <= SMALL and more <= UNROLLED and nodes * more <= NODES:
+            inside.append(k)
+            instances = more
+    inside = [k for k in axes if k in inside]
     rest = [k for k in axes if k not in inside]
     last = [k for k in rest if k in reduced]
-    loops = [Loop(k) for k in rest if k not in last]
     small = [Loop(k, unroll=True) for k in inside]
+    loops = [Loop(k) for k in rest if k not in last]
     if last and streams:
         *first, r = last
         chunks = [Loop(r, chunk=CHUNK)] if sizes[r] > CHUNK else []
-        loops += [*map(Loop, first), *chunks, Loop(v), Loop(r), *small]
-    elif not streams and sizes[v] > 0:
-        loops += [*map(Loop, last), Loop(v), *small]
-    else:
-        loops += [Loop(v), *small]
-    vector = next(p for p, loop in enumerate(loops) if loop.axis == v)
-    return loops, vector
+        return [*loops, *map(Loop, first), *chunks, Loop(v), Loop(r), *small], instances
+    rows = [row_axis(a, sizes, v, width) for a in _accesses(nest)]
+    t = next((k for k in rows if k is not None and k in rest and k not in last), None)
+    if t is None or last or nodes * width * instances > NODES:
+        return [*loops, *map(Loop, last), Loop(v), *small], instances
+    around = [loop for loop in loops if loop.axis != t]
+    return [*around, Loop(t, chunk=width, tile=True), Loop(v), Loop(t), *small], instances
+
+
+def _tile(a: Access, sizes: Sequence[int], v: int, width: int, loops: Sequence[Loop], vector: int) -> Tile | None:
+    """How access `a` is loaded or stored several vectors at once, or None."""
+    inner = loops[vector + 1 :]
+    moves = {loop.axis for loop in inner if a.strides[loop.axis]}
+    packed = packed_axes(a, sizes, v)
+    if packed:
+        fits = moves == set(packed) and all(loop.unroll for loop in inner)
+        return Tile(True, a.strides[v], tuple((k, a.strides[k]) for k in packed)) if fits else None
+    t = next((loop.axis for loop in loops if loop.tile), None)
+    if t is None or row_axis(a, sizes, v, width) != t or moves != {t}:
+        return None
+    return Tile(False, width, ((t, 1),))
 
 
 def _split(nest: Nest, loops: Sequence[Loop]) -> int | None:
@@ -242,3 +300,19 @@ def _split(nest: Nest, loops: Sequence[Loop]) -> int | None:
         if nest.sizes[axis] >= LONG and all(s.how != "set" and not s.access.strides[axis] for s in nest.stores):
             return axis
     return None
+
+
+def begin(order: Order, s: Store) -> int:
+    """The loop from which inwards store `s` reduces all: there its accumulators live in registers."""
+    p = len(order.loops)
+    if s.how != "set" and not s.access.at:
+        while p and not s.access.strides[order.loops[p - 1].axis]:
+            p -= 1
+    return p
+
+
+def adds_to_memory(order: Order, s: Store) -> bool:
+    """Whether what a store puts is combined with what is there: kept, or put there in an earlier pass."""
+    if s.how == "set":
+        return False
+    return s.keep or any(not s.access.strides[loop.axis] for loop in order.loops[: begin(order, s)])
