@@ -26,8 +26,8 @@ CHEAP = 2.0
 """Operations up to which an element is computed anew rather than kept."""
 
 Number = float
-Term = tuple[Number, int]
-"""A number times a node."""
+Term = tuple[Number, int, tuple[int, ...]]
+"""A number times a node, through transposes: nodes, the outermost first."""
 
 
 class Analysis:
@@ -119,28 +119,32 @@ class Analysis:
         for i in range(len(self.g) - 1, -1, -1):
             if self.live[i] and i in self.forced and i not in self.absorbed and self.kinds[i] == MAP:
                 found = self._flat(i)
-                if any(self.is_partial(t) for _, t in found):
+                if any(self.is_partial(t) for _, t, _ in found):
                     self.terms[i] = found
-                    self.absorbed |= {t for _, t in found if self.is_partial(t) and self.kinds[t] in (PRODUCT, REGION)}
+                    self.absorbed |= {
+                        t for _, t, _ in found if self.is_partial(t) and self.kinds[t] in (PRODUCT, REGION)
+                    }
 
     def _flat(self, i: int) -> list[Term]:
         """Node `i` as a sum: through sums and multiples that nothing else uses."""
         g = self.g
         found: list[Term] = []
-        stack: list[Term] = [(1.0, i)]
+        stack: list[Term] = [(1.0, i, ())]
         while stack:
-            c, j = stack.pop()
+            c, j, path = stack.pop()
             name, args = g.ops[j].name, g.args[j]
             alone = j == i or (len(self.uses[j]) == 1 and j not in self.forced)
             factor, inner = _multiple(g, j)
             if alone and name in ("add", "subtract") and g.types[j].dtype in ("float32", "float64"):
-                stack += [(-c if name == "subtract" else c, args[1]), (c, args[0])]
+                stack += [(-c if name == "subtract" else c, args[1], path), (c, args[0], path)]
             elif alone and name == "negative":
-                stack.append((-c, args[0]))
+                stack.append((-c, args[0], path))
             elif alone and inner != j and len(self.uses[inner]) == 1:
-                stack.append((c * factor, inner))
+                stack.append((c * factor, inner, path))
+            elif alone and self.kinds[j] == VIEW and name == "einsum" and self.invertible(j):
+                stack.append((c, args[0], (*path, j)))
             else:
-                found.append((c, j))
+                found.append((c, j, path))
         return found
 
     def is_partial(self, i: int) -> bool:
@@ -186,7 +190,7 @@ class Analysis:
         return len(users) > 1 or any(self.points(u) > size for u in users)
 
 
-def _multiple(g: Graph, i: int) -> Term:
+def _multiple(g: Graph, i: int) -> tuple[Number, int]:
     """(c, x) where node `i` is c*x with a number c and an array x."""
     if g.ops[i].name == "einsum" and len(g.args[i]) == 2 and g.ops[g.args[i][0]] is CONST:
         parts, out = parse(g.attrs[i][0])

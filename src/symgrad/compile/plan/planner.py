@@ -18,12 +18,11 @@ from symgrad.compile.plan.analysis import Analysis
 from symgrad.compile.plan.builder import Builder, Indices, Point
 from symgrad.compile.plan.kinds import HOW, LIBRARY, MAP, PRODUCT, REDUCE, REGION, VIEW
 from symgrad.compile.plan.pieces import diagonal, regions, scaled
-from symgrad.compile.plan.products import contraction
+from symgrad.compile.plan.products import contraction, symmetric
 from symgrad.compile.plan.steps import CONSTANT, INPUT, RESULT, TEMPORARY, Buffer, Library, Plan, Step
 from symgrad.compile.plan.views import Shape, View, along, contiguous
 from symgrad.graph import CONST, REGISTER, Graph
 from symgrad.ops.subscripts import parse
-from symgrad.ops.symmetry import gram
 
 ADD = REGISTER["add"]
 STORES, NODES = 8, 300
@@ -252,29 +251,43 @@ class Planner:
 
     def sum(self, i: int) -> None:
         view, known = self.views[i], self.known
-        products = [(c, t) for c, t in known.terms[i] if known.kinds[t] == PRODUCT and known.is_partial(t)]
-        pieces = [(c, t) for c, t in known.terms[i] if known.kinds[t] != PRODUCT and known.is_partial(t)]
-        rest = [t for t in known.terms[i] if t not in products and t not in pieces]
+        terms = known.terms[i]
+        products = [t for t in terms if known.kinds[t[1]] == PRODUCT and known.is_partial(t[1])]
+        pieces = [t for t in terms if known.kinds[t[1]] != PRODUCT and known.is_partial(t[1])]
+        rest = [t for t in terms if t not in products and t not in pieces]
         products.sort(key=lambda t: not self.is_symmetric(t[1]))
-        for k, (c, t) in enumerate(products):
-            self.product(t, view, c, 1.0 if k else 0.0)
+        for k, (c, t, path) in enumerate(products):
+            self.product(t, self.behind(view, path), c, 1.0 if k else 0.0)
         if rest:
             b = self.builder(view.shape, i)
             total = b.load(view, b.identity) if products else None
-            for c, t in rest:
-                value = scaled(b, b.value(t, b.identity), c)
+            for c, t, path in rest:
+                index = b.identity
+                for j in path:
+                    read = kinds.readings(self.g, j)
+                    assert read is not None
+                    index = kinds.at(read[0], index)
+                value = scaled(b, b.value(t, index), c)
                 total = value if total is None else b.body.build(ADD, (total, value))
             assert total is not None
             b.store(total, view, b.identity)
             self.steps.append(b.nest())
         elif not products:
             self.zero(view)
-        for c, t in pieces:
+        for c, t, path in pieces:
             if known.kinds[t] == REGION:
-                self.region(t, view, c, fresh=False)
+                self.region(t, self.behind(view, path), c, fresh=False)
             else:
-                self.steps.append(diagonal(self, t, view, c))
+                self.steps.append(diagonal(self, t, self.behind(view, path), c))
         self.finished[i] = len(self.steps) - 1
+
+    def behind(self, view: View, path: Sequence[int]) -> View:
+        """Where a term lies that is seen through transposes, if what is seen is to lie at `view`."""
+        for j in path:
+            inner = _inverse(self.g, j, view)
+            assert inner is not None
+            view = inner
+        return view
 
     def zero(self, view: View) -> None:
         buffer = self.buffers[view.buffer]
@@ -301,7 +314,7 @@ class Planner:
             (view, out),
             alpha,
             beta,
-            self.is_symmetric(i),
+            symmetric(g, (a, b), parts, out),
             self.copied,
             lambda shape: self.new(TEMPORARY, view.dtype, shape),
             lambda x, y, factor, add: self.steps.append(self.copy_nest(x, y, factor, add)),
@@ -310,9 +323,8 @@ class Planner:
 
     def is_symmetric(self, i: int) -> bool:
         g = self.g
-        parts, _ = parse(g.attrs[i][0])
-        (a, b) = g.args[i]
-        return gram(g, (a, parts[0]), (b, parts[1])) or gram(g, (b, parts[1]), (a, parts[0]))
+        parts, out = parse(g.attrs[i][0])
+        return symmetric(g, g.args[i], parts, out) is not None
 
     def copied(self, v: View) -> View:
         target = self.new(TEMPORARY, v.dtype, v.shape)

@@ -8,12 +8,15 @@ they lie one behind the other; an operand for which they don't is copied.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import product
 
 from symgrad.compile.plan.steps import Gemm, Matmul, Matrix, Mirror, Step
 from symgrad.compile.plan.views import Shape, View
-from symgrad.ops.subscripts import Labels
+from symgrad.graph import Graph
+from symgrad.ops.einsum import Part
+from symgrad.ops.subscripts import Labels, parse, sums
 
 HALF = 192
 """Rows from which on of a symmetric product only what is above the diagonal is computed, block by block."""
@@ -51,7 +54,7 @@ def contraction(
     c: tuple[View, Labels],
     alpha: float,
     beta: float,
-    symmetric: bool,
+    mirrored: dict[int, int] | None,
     copied: Copy,
     scratch: Callable[[Shape], View],
     move: Callable[[View, View, float, bool], None],
@@ -59,7 +62,8 @@ def contraction(
 ) -> None:
     """Emits the steps of c = alpha * (sum of a b) + beta * c.
 
-    copied: see `Copy`; scratch: memory of this shape; move(from, to, factor, add): emits a multiple's copy or sum.
+    mirrored: see `symmetric`. copied: see `Copy`; scratch: memory of this shape; move(from, to, factor, add): emits
+    a multiple's copy or sum.
     """
     (av, la), (bv, lb), (cv, lc) = a, b, c
     batch = tuple(x for x in lc if x in la and x in lb)
@@ -74,6 +78,8 @@ def contraction(
         dict.fromkeys([_by_memory(shared, av, la), _by_memory(shared, bv, lb)]),
         dict.fromkeys([columns, _by_memory(columns, bv, lb)]),
     ):
+        if mirrored is not None:
+            n = tuple(mirrored[x] for x in m)
         x = _operand(permuted(av, la, batch + m + k), len(batch), len(m))
         y = _operand(permuted(bv, lb, batch + k + n), len(batch), len(k))
         z = _operand(permuted(cv, lc, batch + m + n), len(batch), len(m))
@@ -94,10 +100,47 @@ def contraction(
     assert y is not None
     assert z is not None
     if through is None:
-        _calls(x, y, z, alpha, beta, symmetric, emit)
+        _calls(x, y, z, alpha, beta, mirrored is not None, emit)
     else:
         _calls(x, y, z, 1.0, 0.0, False, emit)
         move(through, target, alpha, beta != 0)
+
+
+def symmetric(g: Graph, args: Sequence[int], parts: Sequence[Labels], out: Labels) -> dict[int, int] | None:
+    """Row label -> the column label that it may be exchanged with, where the contraction does not change by that.
+
+    Seen of x^T x and x^T diag(p) x, where x may itself be a product of several arrays, and have several axes.
+    """
+    (a, b), (la, lb) = args, parts
+    shared = {x for x in la if x in lb}
+    if len(la) != len(lb) or any(x in out for x in shared):
+        return None
+    pairs: dict[int, int] = {}
+    for x, y in zip(la, lb, strict=True):
+        if (x in shared or y in shared) and x != y:
+            return None
+        pairs[x] = y
+    left = _factors(g, a, tuple(pairs[x] for x in la), shared)
+    right = _factors(g, b, lb, shared)
+    return {x: y for x, y in pairs.items() if x not in shared} if left == right else None
+
+
+def _factors(g: Graph, i: int, labels: Labels, shared: set[int]) -> Counter[Part]:
+    """The factors of a node, but for those that have labels of `shared` only."""
+    found: Counter[Part] = Counter()
+    stack = [(i, labels)]
+    while stack:
+        j, own = stack.pop()
+        name = g.ops[j].name
+        if name == "multiply":
+            stack += [(a, own) for a in g.args[j]]
+        elif name == "einsum" and not sums(*parse(g.attrs[j][0])):
+            inner, out = parse(g.attrs[j][0])
+            to = dict(zip(out, own, strict=True))
+            stack += [(a, tuple(to[x] for x in p)) for a, p in zip(g.args[j], inner, strict=True)]
+        elif any(x not in shared for x in own):
+            found[j, own] += 1
+    return found
 
 
 def _operand(v: View, batch: int, rows: int) -> View | None:
