@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.dialects.numpy import lowering
-from symgrad.dialects.numpy_arrays import RANKED
+from symgrad.dialects.numpy_arrays import RANKED, rank_of
+from symgrad.dialects.numpy_linalg import PARTS
 from symgrad.graph import CONST, INPUT, NAMED, Graph, Node, Type
 from symgrad.ops.control import parts, terms
 
@@ -33,20 +34,23 @@ class Reference:
         self._inputs = list(inputs)
         self._outputs = list(outputs)
         self._size = len(graph)
-        loops: dict[Any, int] = {}  # where the carries of a loop stand: several nodes may take one each
+        whole: dict[
+            Any, int
+        ] = {}  # where the results of a loop or decomposition stand: several nodes may take one each
         for i, op in enumerate(graph.ops):
             if not live[i] or op is INPUT:
                 continue
             if op is CONST:
                 self._consts.append((i, constant(*graph.attrs[i])))
-            elif op.name == "fold":
-                body, take = graph.attrs[i]
-                key = graph.args[i], body
-                if key not in loops:
-                    loops[key] = self._size
-                    self._steps.append((self._size, _loop(graph, i), graph.args[i], {}))
+            elif op.attrs[-1:] == ("take",):
+                *rest, take = graph.attrs[i]
+                key = op, graph.args[i], *rest
+                if key not in whole:
+                    whole[key] = self._size
+                    every = _loop(graph, i) if op.name == "fold" else PARTS[op.name]
+                    self._steps.append((self._size, every, graph.args[i], {}))
                     self._size += 1
-                self._steps.append((i, itemgetter(take), (loops[key],), {}))
+                self._steps.append((i, itemgetter(take), (whole[key],), {}))
             else:
                 self._steps.append((i, _call(op), graph.args[i], _attributes(graph, i)))
 
@@ -134,7 +138,7 @@ def _attributes(graph: Graph, i: int) -> dict[str, Any]:
         names = [graph.ops[a].name for a in graph.args[i]]
         attrs["zeros"] = tuple(k for k, n in enumerate(names) if n in ("delta", "basis"))
     if op.name in RANKED:
-        attrs["rank"] = len(graph.types[graph.args[i][-1]].shape)
+        attrs["rank"] = rank_of(op.name, [graph.types[a].shape for a in graph.args[i]])
     return attrs
 
 

@@ -117,10 +117,10 @@ class _Sweep:
         g = self.g
         op, args = g.ops[i], g.args[i]
         nodes = [Node(g, a) for a in args]
-        if k in op.transposes:
-            return op.transposes[k](Node(g, ct), *nodes, Node(g, i)).id
-        t = g.input(f"%{i}.{k}", g.types[args[k]])
         attrs = dict(zip(op.attrs, g.attrs[i], strict=True))
+        if k in op.transposes:
+            return op.transposes[k](Node(g, ct), *nodes, Node(g, i), **attrs).id
+        t = g.input(f"%{i}.{k}", g.types[args[k]])
         given = [Node(g, t) if j == k else None for j in range(len(args))]
         result = op.rule(given, *nodes, Node(g, i), **attrs)
         return None if result is None else cotangents(g, {result.id: ct}, [t])[0]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dialects import numpy_arrays as arrays
+from symgrad.dialects import numpy_linalg as linalg
 from symgrad.dialects import numpy_places as places
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Op
@@ -84,6 +85,7 @@ def _element(array: Any, index: tuple[int, ...]) -> Any:
 
 
 LOWERED: dict[str, Callable[..., Any]] = {
+    **linalg.LOWERED,
     **places.LOWERED,
     "integer_power": lambda x, n: np.power(x, np.asarray(n, dtype=np.int64) if n > 2 else n),
     "mask": lambda c, x: np.where(c, x, np.zeros((), getattr(x, "dtype", float))),
@@ -95,11 +97,6 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "literal": lambda data: data.value,
     "broadcast": arrays.broadcast,
     "reshape": arrays.reshape,
-    "inv": arrays.inv,
-    "solve": arrays.solve,
-    "det": np.linalg.det,
-    "logdet": arrays.logdet,
-    "logabsdet": arrays.logabsdet,
     "gather": _gather,
     "cast": _cast,
     "element": _element,

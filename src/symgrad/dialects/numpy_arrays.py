@@ -116,42 +116,11 @@ def reshape(x: Any, shape: Shape, rank: int) -> Any:
     return np.reshape(x, x.shape[: x.ndim - rank] + shape)
 
 
-def _regular(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """NaN for the matrices of a batch that are singular; NumPy refuses the batch."""
-
-    def call(a: Any, *rest: Any) -> Any:
-        try:
-            return fn(a, *rest)
-        except np.linalg.LinAlgError:
-            singular = np.linalg.matrix_rank(a) < a.shape[-1]
-            if not np.any(singular):
-                raise
-        safe = np.where(singular[..., None, None], np.eye(a.shape[-1], dtype=a.dtype), a)
-        values = fn(safe, *rest)
-        return np.where(singular[..., None, None], np.nan, values)
-
-    return call
-
-
-inv = _regular(np.linalg.inv)
-_solve = _regular(np.linalg.solve)
-
-
-def solve(a: Any, b: Any, rank: int) -> Any:
-    """`b`: batch + (n, ...) with `rank` axes of its own."""
-    inner = b.shape[b.ndim - rank :]
-    x = _solve(a, b.reshape((*b.shape[: b.ndim - rank], inner[0], math.prod(inner[1:]))))
-    return x.reshape((*x.shape[:-2], *inner))
-
-
-def logabsdet(a: Any) -> Any:
-    return np.linalg.slogdet(a)[1]
-
-
-def logdet(a: Any) -> Any:
-    sign, value = np.linalg.slogdet(a)
-    return np.where(sign < 0, np.nan, value)
-
-
-RANKED = frozenset({"broadcast", "reshape", "solve"})
+RANKED = frozenset({"broadcast", "reshape", "solve", "triangular_solve"})
 """Operations whose lowering takes `rank`, the number of axes of the last argument without those of a batch."""
+
+
+def rank_of(name: str, shapes: Sequence[Sequence[Any]]) -> int:
+    """That number, given the arguments' shapes; the batch of a matrix is one of its equations', too."""
+    own = len(shapes[-1])
+    return own - (len(shapes[0]) - 2) if name in ("solve", "triangular_solve") else own

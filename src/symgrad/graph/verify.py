@@ -159,6 +159,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "interior": _naturals,
     "k": _integer,
     "low": _naturals,
+    "lower": lambda v: v.__class__ is bool,
     "n": _integer,
     "name": lambda v: isinstance(v, str),
     "p": _integer,

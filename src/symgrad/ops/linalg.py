@@ -1,4 +1,4 @@
-"""Linear algebra of square matrices: inverse, solution of linear equations, determinants.
+"""Linear algebra of square matrices: inverse, solution of linear equations, determinants. Leading axes are a batch.
 
 Rules: Petersen and Pedersen, "The Matrix Cookbook" (2012), sections 2.1 and 2.2. For a singular matrix the
 value of `inv` and `solve` is NaN; so are the derivatives of `det`, which are written with the inverse.
@@ -12,41 +12,64 @@ from collections.abc import Callable, Sequence
 from symgrad.graph import REGISTER, Graph, Node, Op, Type, promote
 from symgrad.graph.node import spread
 from symgrad.ops.declare import tangent
-from symgrad.ops.einsum import contract, delta, einsum, factors, matmul, transpose
+from symgrad.ops.einsum import Labels, contract, delta, einsum, factors, transpose
 
 _NEGATIVE = REGISTER["negative"]
 Tangents = Sequence[Node | None]
 
 
 def _square(name: str, t: Type) -> int:
-    if len(t.shape) != 2 or t.shape[0] != t.shape[1] or t.shape[0] is None:
+    if len(t.shape) < 2 or t.shape[-2] != t.shape[-1] or t.shape[-1] is None:
         raise TypeError(f"{name} needs a square matrix of known size, got shape {t.shape}")
-    return t.shape[0]
+    return t.shape[-1]
 
 
 def _same(types: list[Type]) -> Type:
-    n = _square("inv", types[0])
-    return Type(types[0].dtype, (n, n))
+    _square("inv", types[0])
+    return types[0]
 
 
 def _number(name: str) -> Callable[[list[Type]], Type]:
     def typing(types: list[Type]) -> Type:
         _square(name, types[0])
-        return Type(types[0].dtype)
+        return Type(types[0].dtype, types[0].shape[:-2])
 
     return typing
 
 
 def _solve_type(types: list[Type]) -> Type:
     n = _square("solve", types[0])
-    if not types[1].shape or types[1].shape[0] != n:
+    lead = len(types[0].shape) - 2
+    if types[1].shape[: lead + 1] != (*types[0].shape[:lead], n):
         raise TypeError(f"solve: a right side of shape {types[1].shape} for a matrix of shape {types[0].shape}")
     return Type(promote([t.dtype for t in types]), types[1].shape)
 
 
 def _trace_of(a: Node, b: Node) -> Node:
     """tr(a b)."""
-    return Node(a.graph, contract(a.graph, [(a.id, (0, 1)), (b.id, (1, 0))], ()))
+    lead, row, column = matrix_labels(a)
+    return Node(a.graph, contract(a.graph, [(a.id, (*lead, row, column)), (b.id, (*lead, column, row))], lead))
+
+
+def matrix_labels(a: Node) -> tuple[Labels, int, int]:
+    """Labels of the batch, of the rows and of the columns of a matrix."""
+    rank = len(a.shape)
+    return tuple(range(rank - 2)), rank - 2, rank - 1
+
+
+def times(a: Node, b: Node) -> Node:
+    """The product of matrices, batch by batch."""
+    lead, row, inner = matrix_labels(a)
+    column = inner + 1
+    return Node(
+        a.graph, contract(a.graph, [(a.id, (*lead, row, inner)), (b.id, (*lead, inner, column))], (*lead, row, column))
+    )
+
+
+def turned(a: Node) -> Node:
+    """The transpose of each matrix."""
+    lead, row, column = matrix_labels(a)
+    return Node(a.graph, contract(a.graph, [(a.id, (*lead, row, column))], (*lead, column, row)))
 
 
 def _inv(g: Graph, args: tuple[int, ...], _: object) -> int | None:
@@ -72,6 +95,8 @@ def _solve(g: Graph, args: tuple[int, ...], _: object) -> int | None:
     _solve_type([g.types[a], g.types[b]])
     if g.ops[a] is delta:
         return b
+    if len(g.types[a].shape) > 2:
+        return None
     if g.ops[b] is delta:
         return g.build(inv, (a,))
     if g.ops[a] is inv:
@@ -105,35 +130,47 @@ def _solve_tangent(tangents: Tangents, a: Node, b: Node, x: Node) -> Node:
     da, db = tangents
     right = db
     if da is not None:
-        rest = tuple(range(2, 1 + len(b.shape)))
-        moved = Node(a.graph, contract(a.graph, [(da.id, (0, 1)), (x.id, (1, *rest))], (0, *rest)))
+        moved = applied(da, x)
         right = -moved if right is None else right - moved
     assert right is not None
     return solve(a, right)
 
 
-def _solve_transposed(ct: Node, a: Node, b: Node, x: Node) -> Node:
-    """The cotangent of the right side, whose axis of equations is moved to the front and back."""
+def applied(a: Node, x: Node) -> Node:
+    """a x, for x of shape batch + (n, ...)."""
+    lead, row, inner = matrix_labels(a)
+    rest = tuple(range(inner + 1, inner + len(x.shape) - len(lead)))
+    return Node(
+        a.graph, contract(a.graph, [(a.id, (*lead, row, inner)), (x.id, (*lead, inner, *rest))], (*lead, row, *rest))
+    )
+
+
+def equations_first(ct: Node, a: Node, x: Node, solved: Callable[[Node], Node]) -> Node:
+    """`solved` of a cotangent whose further axes in front are moved behind the axis of the equations, and back."""
     g = ct.graph
-    lead, rank = len(ct.shape) - len(x.shape), len(ct.shape)
-    front = (lead, *range(lead), *range(lead + 1, rank))
-    back = (*range(1, lead + 1), 0, *range(lead + 1, rank))
-    across = Node(g, transpose(g, a.id, (1, 0)))
-    return Node(g, transpose(g, solve(across, Node(g, transpose(g, ct.id, front))).id, back))
+    batch, rank = len(a.shape) - 2, len(ct.shape)
+    more = rank - len(x.shape)
+    front = (*range(more, more + batch + 1), *range(more), *range(more + batch + 1, rank))
+    back = tuple(front.index(k) for k in range(rank))
+    return Node(g, transpose(g, solved(Node(g, transpose(g, ct.id, front))).id, back))
 
 
 def _solve_work(types: list[Type]) -> float:
-    n = types[0].shape[0] or 1
-    return 2 * n**3 / 3 + 2 * n * math.prod(k or 1 for k in types[1].shape)
+    n = types[0].lengths[-1]
+    return _matrices(types) * 2 * n**3 / 3 + 2 * n * math.prod(types[1].lengths)
+
+
+def _matrices(types: list[Type]) -> int:
+    return math.prod(types[0].lengths[:-2])
 
 
 inv = tangent(
     "inv",
     1,
     _same,
-    lambda tangents, a, y: -Node(a.graph, matmul(a.graph, matmul(a.graph, y.id, tangents[0].id), y.id)),
+    lambda tangents, a, y: -times(times(y, tangents[0]), y),
     normal=_inv,
-    work=lambda types: 2.0 * types[0].shape[0] ** 3,
+    work=lambda types: 2.0 * _matrices(types) * types[0].lengths[-1] ** 3,
     doc="the inverse of a matrix",
 )
 solve = tangent(
@@ -142,9 +179,9 @@ solve = tangent(
     _solve_type,
     _solve_tangent,
     normal=_solve,
-    transposes={1: _solve_transposed},
+    transposes={1: lambda ct, a, b, x: equations_first(ct, a, x, lambda right: solve(turned(a), right))},
     work=_solve_work,
-    doc="x with a x = b; b of shape (n, ...)",
+    doc="x with a x = b; b of shape (n, ...), after the batch that a has",
 )
 
 
@@ -154,7 +191,7 @@ def _of_determinant(g: Graph, args: tuple[int, ...], what: str, transform: str) 
     op = REGISTER[what]
     if is_transpose(g, a):
         return g.build(op, g.args[a])
-    even = (g.types[a].shape[0] or 0) % 2 == 0
+    even = g.types[a].lengths[-1] % 2 == 0
     if g.ops[a] is _NEGATIVE and (even or op is not logdet):
         inner = g.build(op, g.args[a])
         return inner if even or op is logabsdet else g.build(_NEGATIVE, (inner,))
@@ -173,7 +210,7 @@ def _determinant(name: str, rule: Callable[..., Node], transform: str, doc: str)
         _number(name),
         rule,
         normal=lambda g, args, attrs: _of_determinant(g, args, name, transform),
-        work=lambda types: 2 * types[0].shape[0] ** 3 / 3,
+        work=lambda types: 2 * _matrices(types) * types[0].lengths[-1] ** 3 / 3,
         doc=doc,
     )
 
@@ -190,4 +227,12 @@ logabsdet = _determinant(
     lambda t, a, y: _trace_of(inv(a), t[0]),
     "log",
     "the logarithm of the absolute value of the determinant, without overflow",
+)
+det_sign = tangent(
+    "det_sign",
+    1,
+    _number("det_sign"),
+    lambda tangents, a, y: None,
+    work=lambda types: 2 * _matrices(types) * types[0].lengths[-1] ** 3 / 3,
+    doc="the sign of the determinant: -1, 0 or 1",
 )
