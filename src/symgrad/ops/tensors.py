@@ -52,6 +52,9 @@ def total(g: Graph, a: int, b: int, sign: int) -> int | None:
     if c == d and c != 1:
         inner = g.build(REGISTER["add" if sign > 0 else "subtract"], (x, y))
         return times(g, g.const(c, g.types[a].dtype), inner)
+    (s, x), (t, y) = _scaled(g, a), _scaled(g, b)
+    if s is not None and s == t:
+        return times(g, s, g.build(REGISTER["add" if sign > 0 else "subtract"], (x, y)))
     return g.add(REGISTER["add"], (a, b)) if sign > 0 else None
 
 
@@ -96,14 +99,22 @@ def _common_transpose(g: Graph, a: int, b: int) -> tuple[tuple[int, int], str] |
 
 def multiple(g: Graph, i: int) -> tuple[int | float | Fraction, int]:
     """(c, x) where node `i` is c*x with a number c."""
-    if g.ops[i].name == "einsum":
-        first, *rest = g.args[i]
-        value = g.attrs[first][0] if g.ops[first] is CONST else None
-        if rest and value is not None and not isinstance(value, (str, bool)):
-            text = g.attrs[i][0][1:]
-            left, _, right = text.partition("->")
-            return value, rest[0] if left == right else g.build(g.ops[i], tuple(rest), (text,))
+    scalar, x = _scaled(g, i)
+    if scalar is not None and g.ops[scalar] is CONST:
+        value = g.attrs[scalar][0]
+        if not isinstance(value, (str, bool)):
+            return value, x
     return 1, i
+
+
+def _scaled(g: Graph, i: int) -> tuple[int | None, int]:
+    """(s, x) where node `i` is s*x with a scalar node s."""
+    if g.ops[i].name == "einsum" and not g.types[g.args[i][0]].shape and len(g.args[i]) > 1:
+        first, *rest = g.args[i]
+        text = g.attrs[i][0][1:]
+        left, _, right = text.partition("->")
+        return first, rest[0] if left == right else g.build(g.ops[i], tuple(rest), (text,))
+    return None, i
 
 
 def _opens(g: Graph, i: int) -> bool:

@@ -1,4 +1,4 @@
-"""Arrays in LaTeX: matrix algebra where an einsum is that, index notation where it is not."""
+"""Operations on arrays in LaTeX; products and sums are in `show.tensor_latex`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from symgrad.dialects.latex import FUNCTIONS
 from symgrad.graph import Graph
-from symgrad.show.contraction import Diagonal, Factor, Hadamard, Matrices, read
+from symgrad.show.contraction import Diagonal, Hadamard, read
 from symgrad.show.formula import ATOM, POWER, PRODUCT, Place, Text
 
 HADAMARD = 18
@@ -20,11 +20,13 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
     attrs = graph.attrs[i]
     if name == "einsum":
         found = read(graph, i)
-        if isinstance(found, Matrices):
-            return _matrices(found, args, place)
         if isinstance(found, Hadamard):
             pieces = [place(args[k], PRODUCT) for k in found.scalars]
-            product = r" \circ ".join(_chain([f], args, place) for f in found.factors)
+            factors = [
+                raised(args[f.operand], "T", place).text if f.role == "transposed" else place(args[f.operand], PRODUCT)
+                for f in found.factors
+            ]
+            product = r" \circ ".join(factors)
             return Text(" ".join([*pieces, rf"\left({product}\right)"]), PRODUCT) if pieces else Text(product, HADAMARD)
         if isinstance(found, Diagonal):
             return Text(rf"\operatorname{{diag}}\left({args[0].text}\right)", ATOM)
@@ -35,8 +37,6 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
         return Text(f"e_{{{attrs[1]}}}", ATOM)
     if name == "inv":
         return raised(args[0], "-1", place)
-    if name == "solve":
-        return Text(f"{raised(args[0], '-1', place).text} {place(args[1], PRODUCT)}", PRODUCT)
     if name == "logdet":
         return Text(rf"\log\det\left({args[0].text}\right)", ATOM)
     if name == "logabsdet":
@@ -90,57 +90,3 @@ def _elementwise(name: str, attrs: Sequence[object], args: Sequence[Text], place
     head = FUNCTIONS.get(name) or r"\operatorname{" + name.replace("_", r"\_") + "}"
     inside = ", ".join([a.text for a in args] + [str(v) for v in attrs])
     return Text(rf"{head}_{{\circ}}\left({inside}\right)", ATOM)
-
-
-def factors_of(found: Matrices, args: Sequence[Text], place: Place) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The numbers in front, and the factors of the product of matrices."""
-    pieces = [place(args[k], PRODUCT) for k in found.scalars]
-    chains = [(_bracketed(c.factors, args, place), c.trace) for c in found.closed]
-    alone = len(pieces) + len(chains) + bool(found.product) == 1
-    for text, trace in chains:
-        if trace:
-            pieces.append(rf"\operatorname{{tr}}\left({text}\right)")
-        else:
-            pieces.append(text if alone else rf"\left({text}\right)")
-    return tuple(pieces), tuple(_factors(found.product, args, place))
-
-
-def _matrices(found: Matrices, args: Sequence[Text], place: Place) -> Text:
-    pieces, product = factors_of(found, args, place)
-    alone = len(pieces) + bool(product) == 1
-    if alone and product:
-        (factor, *others) = [f for f in found.product if f.operand >= 0 or f.size != 1]
-        if not others and factor.role in ("plain", "column"):
-            return args[factor.operand]
-        return Text(" ".join(product), PRODUCT if len(product) > 1 else POWER)
-    text = ""
-    for p in (*pieces, *product):
-        gap = r" \cdot " if text[-1:].isdigit() and p[:1].isdigit() else " "
-        text = text + gap + p if text else p
-    return Text(text, ATOM if alone and any(c.trace for c in found.closed) else PRODUCT)
-
-
-def _bracketed(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
-    """A chain that stands in brackets anyway."""
-    if len(factors) == 1 and factors[0].role == "plain":
-        return args[factors[0].operand].text
-    return _chain(factors, args, place)
-
-
-def _chain(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> str:
-    return " ".join(_factors(factors, args, place))
-
-
-def _factors(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> list[str]:
-    texts = []
-    for f in factors:
-        if f.operand < 0:
-            if f.size != 1:
-                texts.append(ONES if f.role == "column" else ONES + "^{T}")
-        elif f.role in ("transposed", "row"):
-            texts.append(raised(args[f.operand], "T", place).text)
-        elif f.role == "diagonal":
-            texts.append(rf"\operatorname{{diag}}\left({args[f.operand].text}\right)")
-        else:
-            texts.append(place(args[f.operand], PRODUCT))
-    return texts

@@ -11,21 +11,25 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from symgrad.graph import Graph
 from symgrad.ops.einsum import Labels, Part, symmetric
 from symgrad.ops.terms import Term, Terms, terms
-from symgrad.show.contraction import Matrices, read
+from symgrad.show.chains import Link, links
+from symgrad.show.contraction import Factor, Matrices, read
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SUM, Place, Text
-from symgrad.show.matrix_latex import HADAMARD, factors_of, raised
+from symgrad.show.matrix_latex import HADAMARD, ONES, raised
 
 KRONECKER = 17
 """Kronecker products bind less than products of elements."""
 COMMUTATION = r"\mathbf{K}"
 _INDICES = "ijklmnpqrstuvwabcdfgh"
-_LINEAR = ("einsum", "add", "subtract", "negative", "multiply", "broadcast")
+_LINEAR = ("einsum", "add", "subtract", "negative", "multiply", "broadcast", "solve")
 Constant = Callable[[Any], Text]
+Signed = tuple[bool, tuple[str, ...], tuple[str, ...]]
+"""A term: whether it is subtracted, its numbers, its matrices."""
 
 
 class Writer(NamedTuple):
@@ -43,7 +47,14 @@ class Writer(NamedTuple):
         name, rank = g.ops[i].name, len(g.types[i].shape)
         if name not in _LINEAR:
             return None
-        if rank > 2 or (name == "einsum" and read(g, i) is None):
+        if name == "einsum" and rank < 3:
+            found = read(g, i)
+            if isinstance(found, Matrices):
+                return self._matrices(i, found)
+            return self._tensor(i) if found is None else None
+        if name == "solve":
+            return Text(" ".join(self._chain(i)[1]), PRODUCT) if rank < 3 else self._solved(i)
+        if rank > 2:
             return self._tensor(i)
         if rank and name == "multiply":
             return self._elements(i)
@@ -54,7 +65,7 @@ class Writer(NamedTuple):
     def _sum(self, i: int) -> Text:
         """A sum of matrices; a matrix that all terms are multiplied with stands outside: (A + A^T) x."""
         g = self.graph
-        found: list[tuple[bool, tuple[str, ...], tuple[str, ...]]] = []
+        found: list[Signed] = []
         stack = [(False, i)]
         while stack:
             minus, j = stack.pop()
@@ -65,29 +76,81 @@ class Writer(NamedTuple):
                 stack.append((not minus, args[0]))
             else:
                 found.append((minus, *self._chain(j)))
-        found.sort(key=lambda t: t[0])
-        scale = found[0][1]
-        if any(t[1] != scale for t in found) or any(len(t[2]) < 2 for t in found):
-            return Text(_signed([(m, " ".join(_spaced([*c, *f]))) for m, c, f in found]), SUM)
-        for side in (-1, 0):
-            common = {t[2][side] for t in found}
-            if len(common) == 1:
-                rest = sorted(
-                    ((m, f[:-1] if side else f[1:]) for m, _, f in found), key=lambda t: (t[0], _transposes(t[1]))
-                )
-                inner = rf"\left({_signed([(m, ' '.join(f)) for m, f in rest])}\right)"
-                pieces = [inner, *common] if side else [*common, inner]
-                return Text(" ".join(_spaced([*scale, *pieces])), PRODUCT)
-        return Text(_signed([(m, " ".join(_spaced([*c, *f]))) for m, c, f in found]), SUM)
+        return _factored(sorted(found, key=lambda t: t[0]))
+
+    def _solved(self, i: int) -> Text:
+        """The solution for right sides of several axes."""
+        matrix, right = (self.texts[a] for a in self.graph.args[i])
+        return Text(f"{raised(matrix, '-1', self.place).text} {self.place(right, PRODUCT)}", PRODUCT)
 
     def _chain(self, j: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Numbers, and the matrices multiplied."""
         g = self.graph
-        if g.ops[j].name == "einsum" and j not in self.named:
+        if j not in self.named and g.ops[j].name == "einsum":
             found = read(g, j)
             if isinstance(found, Matrices) and found.product:
-                return factors_of(found, [self.texts[a] for a in g.args[j]], self.place)
+                return self._numbers(j, found), self._factors(links(g, g.args[j], found.product, self.named))
+        if j not in self.named and g.ops[j].name == "solve":
+            a, b = g.args[j]
+            return (), self._factors(links(g, (a, b), [Factor(0, "inverse"), Factor(1, "plain")], self.named))
         return (), (self.place(self.texts[j], PRODUCT),)
+
+    def _matrices(self, i: int, found: Matrices) -> Text:
+        """Numbers, and a product of matrices."""
+        g = self.graph
+        numbers = self._numbers(i, found)
+        chain = links(g, g.args[i], found.product, self.named)
+        product = self._factors(chain)
+        if not numbers and len(product) == 1:
+            (link,) = chain if len(chain) == 1 else (None,)
+            plain = link is not None and link.node >= 0 and not (link.across or link.inverse or link.diagonal)
+            return self.texts[link.node] if link is not None and plain else Text(product[0], POWER)
+        trace = len(numbers) == 1 and not product and any(c.trace for c in found.closed)
+        return Text(" ".join(_spaced([*numbers, *product])), ATOM if trace else PRODUCT)
+
+    def _numbers(self, i: int, found: Matrices) -> tuple[str, ...]:
+        """Scalars, traces, and products of matrices between two vectors."""
+        args = self.graph.args[i]
+        pieces = [self.place(self.texts[args[k]], PRODUCT) for k in found.scalars]
+        alone = len(pieces) + len(found.closed) + bool(found.product) == 1
+        for c in found.closed:
+            chain = links(self.graph, args, c.factors, self.named)
+            across = [k._replace(across=not k.across and not k.diagonal) for k in reversed(chain)]
+            chain = min(chain, across, key=lambda ks: sum(k.across for k in ks))
+            texts = self._factors(chain)
+            text = " ".join(texts)
+            if c.trace:
+                if len(chain) == 1 and chain[0] == Link(chain[0].node):
+                    text = self.texts[chain[0].node].text
+                pieces.append(rf"\operatorname{{tr}}\left({text}\right)")
+            else:
+                pieces.append(text if alone else rf"\left({text}\right)")
+        return tuple(pieces)
+
+    def _factors(self, chain: Sequence[Link]) -> tuple[str, ...]:
+        """The factors of a chain, the same one again and again as a power."""
+        found = []
+        for link, group in groupby(chain):
+            n = len(list(group))
+            if n == 1 or link.node < 0 or link.diagonal:
+                found += [self._link(link)] * n
+                continue
+            text = self._link(link._replace(across=False, inverse=False), ATOM)
+            power = f"{text}^{{{-n if link.inverse else n}}}"
+            found.append(rf"\left({power}\right)^{{T}}" if link.across else power)
+        return tuple(found)
+
+    def _link(self, link: Link, strength: int = PRODUCT) -> str:
+        if link.node < 0:
+            return ONES + ("^{T}" if link.across else "")
+        text = self.texts[link.node]
+        if link.diagonal:
+            return rf"\operatorname{{diag}}\left({text.text}\right)"
+        if link.inverse:
+            text = raised(text, "-1", self.place)
+        if link.across:
+            text = raised(text, "T", self.place)
+        return self.place(text, strength)
 
     def _elements(self, i: int) -> Text:
         """A product element by element, equal factors as powers."""
@@ -209,6 +272,33 @@ class Writer(NamedTuple):
             (a,), (b,) = ([i for i, labels in factors if labels == (x,)] for x in axes)
             return f"{self.place(self.texts[a], PRODUCT)} {raised(self.texts[b], 'T', self.place).text}"
         return None
+
+
+def _factored(found: list[Signed]) -> Text:
+    """A sum; what several terms end with stands outside, or what they begin with: (A + A^T) x + b."""
+    for side in (-1, 0):
+        k = 0
+        while k < len(found):
+            _, scale, chain = found[k]
+            alike = [t for t in found if t[1] == scale and len(t[2]) > 1 and t[2][side] == chain[side]]
+            if len(alike) > 1 and found[k] in alike:
+                n = _common([f if not side else f[::-1] for _, _, f in alike])
+                rest = [(m, (), f[:-n] if side else f[n:]) for m, _, f in alike]
+                rest.sort(key=lambda t: (t[0], _transposes(t[2])))
+                minus = all(m for m, _, _ in rest)
+                inner = _factored([(m ^ minus, c, f) for m, c, f in rest])
+                text = inner.text if inner.strength == PRODUCT else rf"\left({inner.text}\right)"
+                joined = (minus, scale, (text, *chain[-n:]) if side else (*chain[:n], text))
+                found = [joined if t is found[k] else t for t in found if t is found[k] or t not in alike]
+            k += 1
+    texts = [(m, " ".join(_spaced([*c, *f]))) for m, c, f in found]
+    return Text(_signed(texts), SUM if len(found) > 1 or texts[0][0] else PRODUCT)
+
+
+def _common(chains: Sequence[tuple[str, ...]]) -> int:
+    """How many factors all begin with, leaving each at least one."""
+    least = min(map(len, chains)) - 1
+    return next((n for n in range(least) if len({f[n] for f in chains}) > 1), least)
 
 
 def _vec(matrix: str) -> str:
