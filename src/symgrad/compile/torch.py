@@ -5,8 +5,11 @@ The code is ordinary forward code on any device and dtype: `torch.compile`, `tor
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -55,7 +58,8 @@ class Writer:
         self.first: fx.Proxy | None = None
         self.made: dict[Any, fx.Proxy] = {}
         self.twins: dict[fx.Node, fx.Proxy] = {}  # of what bounds are counted from, the same in Python numbers
-        given = [self.proxy(self.code.placeholder(g.attrs[i][0].replace("%", "v"))) for i in plan.inputs]
+        names = identifiers([g.attrs[i][0] for i in plan.inputs])
+        given = [self.proxy(self.code.placeholder(n)) for n in names]
         for k, i in enumerate(plan.inputs):
             if k not in counted:
                 self.like.setdefault(g.types[i].dtype, given[k])
@@ -163,6 +167,20 @@ class Writer:
         nodes = [a.node if isinstance(a, fx.Proxy) else a for a in (*bounds, *rest)]
         carries = self.proxy(self.code.call_module(name, tuple(nodes)))
         return [carries[k] for k in range(loop.carries)]
+
+
+def identifiers(names: Sequence[str]) -> list[str]:
+    """The names of parameters in source code: these, unless Python or the code around them would read them so."""
+    found: list[str] = []
+    taken = {"self", "torch", "inf", "nan", "device", "operator", "math", *dir(builtins)}
+    for name in names:
+        own = re.sub(r"[^0-9a-zA-Z_]", "", name)
+        if own != name or not own.isidentifier() or keyword.iskeyword(own) or own in taken or "symgrad" in own:
+            own = "v_" + own
+        while own in found:
+            own += "_"
+        found.append(own)
+    return found
 
 
 def whole(x: Any) -> Any:
@@ -356,7 +374,7 @@ class TorchFunction(nn.Module):
             return values  # of a batch
         k = next(k for k, c in enumerate(_csr(self._tree)) if c is tree)
         places = getattr(self, f"_indptr{k}"), getattr(self, f"_indices{k}")
-        return torch.sparse_csr_tensor(*places, values, tree.shape, device=values.device)
+        return torch.sparse_csr_tensor(*places, values, tree.shape, device=values.device, check_invariants=False)
 
 
 def _csr(tree: Tree) -> list[Csr]:
