@@ -213,14 +213,25 @@ def test_results_are_the_callers_own() -> None:
     assert first.flags.writeable
 
 
-def test_threads_do_not_share_memory() -> None:
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_threads_do_not_share_memory(size: str) -> None:
     f, (w, x, y) = _function()
+    if size == "large":
+        w, x, y = FORMULAS["wide logistic regression"][1]
+        f = sg.hessian(sg.function(_regression)).specialise(w, x, y).compile()
+
+        def second(*args: Any) -> Any:
+            return None, f(*args)
+
+        call: Any = second
+    else:
+        call = f
     points = [w + k for k in range(8)]
-    want = [f(p, x, y)[1] for p in points]
+    want = [call(p, x, y)[1] for p in points]
     wrong: list[int] = []
 
     def work(k: int) -> None:
-        wrong.extend(k for _ in range(200) if not np.array_equal(f(points[k], x, y)[1], want[k]))
+        wrong.extend(k for _ in range(20) if not np.array_equal(call(points[k], x, y)[1], want[k]))
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
     for t in threads:
@@ -251,3 +262,23 @@ def test_a_library_call_between_nests() -> None:
     inner = REGISTER["inv"](REGISTER["sin"](Node(g, a)))
     out = contract(g, [(REGISTER["tanh"](inner).id, (0, 1))], (1, 0))
     same(g, [a], [out, inner.id], [RNG.standard_normal((5, 5)) + 5 * np.eye(5)])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_small_programs_are_built_in_functions(dtype: str) -> None:
+    a, x = RNG.standard_normal((3, 3)).astype(dtype), RNG.standard_normal(3).astype(dtype)
+    f = sg.value_and_grad(sg.function(lambda x, a, c: c * (x @ a @ x) + np.sum(np.sin(x)), name="f"))
+    made = f.specialise(x, a, np.asarray(2.0, dtype)[()])
+    want = made(x, a, 2.0)
+    made.compile()
+    assert made.executor.program is not None
+    assert made.executor.program.small is not None
+    got = made(x, a, 2.0)
+    np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
+    np.testing.assert_allclose(got[1], want[1], rtol=1e-5)
+    assert got[1].dtype == dtype
+    np.testing.assert_array_equal(made(x, np.asfortranarray(a), 2.0)[1], got[1])
+    batch = made(np.stack([x, 2 * x]), a, 2.0)
+    np.testing.assert_allclose(batch[1][0], want[1], rtol=1e-5)
+    with pytest.raises(sg.ArgumentError, match="must have shape"):
+        made(x[:2], a, 2.0)

@@ -219,7 +219,8 @@ class Executor:
                 try:
                     program = prepare(self.graph, self.inputs, self.outputs)
                 except UnsupportedError:
-                    self.program = Program(plan(self.graph, self.inputs, self.outputs))
+                    self.program = Program(plan(self.graph, self.inputs, self.outputs), tree=self._tree)
+                    self._hand_over(self.program.callable(self.values, self.name))
                     return
             program = prepare(self.graph, self.inputs, self.outputs)
             self.native = Native(program, self._tree, quick)
@@ -229,7 +230,10 @@ class Executor:
         except ImportError as e:
             self.refusal = f"there is no machine code without llvmlite, which can't be imported ({e})"
             return
-        call = self.native.callable(self.values, self.name)  # not kept here: it keeps this object
+        self._hand_over(self.native.callable(self.values, self.name))
+
+    def _hand_over(self, call: Any) -> None:
+        """From here on `call` takes the calls, if there is one; it is not kept here: it keeps this object."""
         if call is not None:
             self._ready(call, call if self._finish is None else _Finished(call, self._finish))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,11 @@ from symgrad.compile.plan.steps import (
     describe,
 )
 from symgrad.compile.plan.views import View
+from symgrad.errors import ArgumentError
+from symgrad.graph import Type
+
+if TYPE_CHECKING:
+    from symgrad.run.small import Small
 
 LARGE = 1 << 16
 """Bytes from which on memory of zeros is asked of the system."""
@@ -35,12 +40,14 @@ BLOCK = 128
 class Program:
     """`plan` as a callable: arrays of the planned types in, new arrays out.
 
-    native: whether nests and calls of BLAS are machine code, else they are interpreted by NumPy (slow: for tests).
+    tree: how the results nest, for `callable`; none is made without it. native: whether nests and calls of BLAS are
+    machine code, else they are interpreted by NumPy (slow: for tests).
     Calls of several threads at once are fine: each has an arena of its own.
     """
 
-    def __init__(self, plan: Plan, native: bool = True) -> None:
+    def __init__(self, plan: Plan, native: bool = True, tree: Any = None) -> None:
         self.plan = plan
+        self.small: Small | None = None
         self.buffers = plan.buffers
         self._arenas: list[Any] = []
         self._lock = threading.Lock()
@@ -52,7 +59,10 @@ class Program:
         self._places = [(k, b) for k, b in enumerate(plan.buffers) if b.kind == TEMPORARY and b.at >= 0]
         self._results = [(v.buffer, plan.buffers[v.buffer], v.shape) for v in plan.results]
         self._code: list[Callable[[list[Any], Any], None]] = []
-        self._gather(native)
+        if native and tree is not None:
+            self._one_function(tree)
+        if self.small is None:
+            self._gather(native)
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """The results at these inputs. ArgumentError where a computed place is outside its array."""
@@ -96,6 +106,26 @@ class Program:
         start = -_address(raw) % 64
         return raw[start : start + self.plan.arena]
 
+    def callable(self, slow: Callable[[Sequence[Any], dict[str, Any]], Any], name: str) -> Any:
+        """A built-in function for one point, where the program is small; `slow` gets what it does not take."""
+        return None if self.small is None else self.small.callable(slow, name)
+
+    def _one_function(self, tree: Any) -> None:
+        from symgrad.run.small import Small, is_small
+
+        steps = [blas_call(s) if isinstance(s, Gemm) else s for s in self.plan.steps]
+        if is_small(self.plan, steps) and not any(isinstance(s, Nest) and is_long(s) for s in steps):
+            types = [
+                Type(self.buffers[k].dtype, shape) for k, shape in zip(self.plan.inputs, self.plan.shapes, strict=True)
+            ]
+            own = self.small = Small(self.plan, steps, types, tree)
+
+            def run(memory: list[Any], table: Any) -> None:
+                if own.run(table):
+                    raise ArgumentError("an index is outside its array")
+
+            self._code.append(run)
+
     def _gather(self, native: bool) -> None:
         """Runs of steps that are machine code become one call each."""
         line: list[Any] = []
@@ -124,6 +154,13 @@ class Program:
         names = [describe(s) for s in plan.steps]
         head = f"{len(names)} steps; memory: {size(plan.result_bytes)} of results, {size(plan.peak_bytes)} at the peak"
         return "\n".join([head, *(f"  {n}" for n in names)]) if full else head
+
+
+def is_long(nest: Nest) -> bool:
+    """Whether a nest is worth several threads."""
+    from symgrad.compile.llvm.nest import WORK, work_of
+
+    return work_of(nest) >= WORK
 
 
 def size(bytes: int) -> str:

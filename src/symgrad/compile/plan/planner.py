@@ -72,7 +72,7 @@ class Planner:
                 every.append(copy)
             else:
                 every.append(results[o])
-        found = Plan(self.buffers, steps, given, every)
+        found = Plan(self.buffers, steps, given, [g.types[i].lengths for i in self.inputs], every)
         return memory.arranged(found)
 
     def new(self, kind: str, dtype: str, shape: Shape, data: Any = None) -> View:

@@ -107,13 +107,14 @@ class Plan:
     """A program: steps over buffers.
 
     Attributes:
-        inputs: the buffer of each input. results: the view of each result, into a buffer of its own.
+        inputs: the buffer of each input; shapes: theirs. results: the view of each result, into a buffer of its own.
         arena: bytes for all temporary buffers. peak_bytes: most memory that a call takes besides its inputs.
     """
 
     buffers: list[Buffer]
     steps: list[Step]
     inputs: list[int]
+    shapes: list[tuple[int, ...]]
     results: list[View]
     arena: int = 0
     notes: list[str] = field(default_factory=list)
