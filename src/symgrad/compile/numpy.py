@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.dialects import numpy_places
 from symgrad.dialects.numpy import lowering
 from symgrad.dialects.numpy_arrays import RANKED, rank_of
 from symgrad.dialects.numpy_linalg import PARTS
@@ -139,6 +140,8 @@ def _attributes(graph: Graph, i: int) -> dict[str, Any]:
         attrs["zeros"] = tuple(k for k, n in enumerate(names) if n in ("delta", "basis"))
     if op.name in RANKED:
         attrs["rank"] = rank_of(op.name, [graph.types[a].shape for a in graph.args[i]])
+    if op.name in numpy_places.RANKED:
+        attrs["ranks"] = tuple(len(graph.types[a].shape) for a in graph.args[i])
     return attrs
 
 

@@ -187,9 +187,18 @@ def _gather(p: _Place) -> int:
 
 
 def _searchsorted(p: _Place) -> int:
-    if p.parts[0][1]:
-        raise UnsupportedError("vmap of searchsorted in arrays that differ from point to point")
-    return p.out.build(p.op, (p.parts[0][0], p.parts[1][0]), p.attrs)
+    if not p.parts[0][1]:
+        return p.out.build(p.op, (p.parts[0][0], p.parts[1][0]), p.attrs)
+    # arrays that differ from point to point: the elements before each value are counted
+    out, (length,), rank = p.out, p.shapes[0], len(p.shapes[1])
+    values = tuple(range(rank))
+    sizes = {_FRONT: p.n, rank: length} | dict(enumerate(p.shapes[1]))
+    full = (_FRONT, *values, rank)
+    a = contract(out, [(p.parts[0][0], (_FRONT, rank))], full, sizes)
+    v = contract(out, [(p.full(1), (_FRONT, *values))], full, sizes)
+    after = out.build(REGISTER["greater_equal" if p.attrs == ("left",) else "greater"], (a, v))
+    before = out.build(REGISTER["cast"], (out.build(REGISTER["logical_not"], (after,)),), ("int64",))
+    return contract(out, [(before, full)], full[:-1])
 
 
 def _fold(p: _Place) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -48,11 +49,43 @@ def _inside(places: Any, n: int) -> None:
         raise ArgumentError(f"index {bad} is outside an axis of length {n}")
 
 
+Ranks = tuple[int, ...]
+"""Of each argument, the number of axes without those of a batch."""
+
+
+def _shared(k: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The decorated function takes an argument k that is the same for all points of a batch.
+
+    Where it is not, the function is called for one point after the other.
+    """
+
+    def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, ranks: Ranks, **attrs: Any) -> Any:
+            arrays = [np.asarray(a) for a in args]
+            if arrays[k].ndim == ranks[k]:
+                return fn(*arrays, **attrs)
+            own = [a.shape[a.ndim - r :] for a, r in zip(arrays, ranks, strict=True)]
+            batch = np.broadcast_shapes(*[a.shape[: a.ndim - r] for a, r in zip(arrays, ranks, strict=True)])
+            points = math.prod(batch)
+            full = [np.broadcast_to(a, batch + o).reshape(points, *o) for a, o in zip(arrays, own, strict=True)]
+            rows = [fn(*[a[b] for a in full], **attrs) for b in range(points)]
+            if not rows:
+                nothing = fn(*[np.zeros(o, a.dtype) for a, o in zip(arrays, own, strict=True)], **attrs)
+                return np.zeros(batch + nothing.shape, nothing.dtype)
+            return np.stack(rows).reshape(batch + rows[0].shape)
+
+        return call
+
+    return decorate
+
+
+@_shared(1)
 def take(x: Any, i: Any, axis: int) -> Any:
     _inside(i, x.shape[axis])
     return np.take(x, i, axis=axis)
 
 
+@_shared(1)
 def scatter_add(x: Any, i: Any, axis: int, n: int) -> Any:
     _inside(i, n)
     after = -1 - axis
@@ -60,7 +93,7 @@ def scatter_add(x: Any, i: Any, axis: int, n: int) -> Any:
     lead = x.ndim - after - i.ndim
     moved = x.reshape((*x.shape[:lead], i.size, *x.shape[x.ndim - after :]))
     out = np.zeros((*x.shape[:lead], n, *x.shape[x.ndim - after :]), x.dtype)
-    if lead == 0 and after == 0 and x.dtype == np.float64:
+    if lead == 0 and after == 0 and x.dtype == np.float64 and i.size:
         return np.bincount(i.ravel(), weights=moved, minlength=n)
     np.add.at(out, (*[slice(None)] * lead, i.ravel()), moved)
     return out
@@ -122,6 +155,7 @@ def arg_so_far(extreme: Any, better: Any) -> Callable[[Any], Any]:
     return call
 
 
+@_shared(0)
 def searchsorted(a: Any, v: Any, side: str) -> Any:
     return np.searchsorted(a, v, side=side)  # type: ignore[call-overload]
 
@@ -134,6 +168,9 @@ def dft(x: Any, sign: int) -> Any:
     y = np.fft.fft(z, axis=-1) if sign < 0 else np.fft.ifft(z, axis=-1) * n
     return np.stack([y.real, y.imag], axis=-1).astype(x.dtype)
 
+
+RANKED = frozenset({"take", "scatter_add", "searchsorted"})
+"""Operations whose lowering takes `ranks`."""
 
 LOWERED: dict[str, Callable[..., Any]] = {
     "slice": slice_,
