@@ -15,11 +15,26 @@ from typing import Any
 from symgrad.define.numpy.tracer import FUNCTIONS, REFUSED, Array, guarded, refuse
 
 MODULES = ("scipy.linalg", "scipy.special", "scipy.fft")
+NAMED: dict[str, Callable[..., Any]] = {}
+"""What SciPy's functions mean, by their full names: SciPy need not be loaded."""
+NAMED_REFUSED: dict[str, str] = {}
+"""Functions of SciPy that can't be traced, and what to write instead."""
 _LOCK = threading.RLock()
 
 
+def implements_named(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The decorated function is what the functions of these full names ("scipy.linalg.solve") mean."""
+
+    def enter(meaning: Callable[..., Any]) -> Callable[..., Any]:
+        for name in names:
+            NAMED[name] = meaning
+        return meaning
+
+    return enter
+
+
 def _is_own(value: Any) -> bool:
-    return isinstance(value, Array)
+    return isinstance(value, Array) or (isinstance(value, (tuple, list)) and any(isinstance(v, Array) for v in value))
 
 
 def _wrapped(fn: Any, name: str) -> Callable[..., Any]:
@@ -27,9 +42,10 @@ def _wrapped(fn: Any, name: str) -> Callable[..., Any]:
     def call(*args: Any, **keywords: Any) -> Any:
         if not any(map(_is_own, (*args, *keywords.values()))):
             return fn(*args, **keywords)
-        meaning = FUNCTIONS.get(fn)
+        meaning = NAMED.get(name) or FUNCTIONS.get(fn)
         if meaning is None:
-            return refuse(f"{name} can't be traced: {REFUSED.get(fn, 'see docs/numpy.md for the functions that can')}")
+            hint = NAMED_REFUSED.get(name) or REFUSED.get(fn, "see docs/numpy.md for the functions that can")
+            return refuse(f"{name} can't be traced: {hint}")
         return guarded(name, meaning, *args, **keywords)
 
     return call
