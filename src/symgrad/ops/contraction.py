@@ -271,7 +271,12 @@ class _Contraction:
             return parts[0][0]
         parts.sort(key=lambda p: p[0])
         if scalar is not None:
-            parts = [(scalar, ()), *parts]
+            (i, labels), *more = parts
+            scaled = subscripts([(), labels], labels)
+            if not more and labels != out and g.known(REGISTER["einsum"], (scalar, i), (scaled,)):
+                parts = [(g.add(REGISTER["einsum"], (scalar, i), (scaled,)), labels)]  # its transpose costs nothing
+            else:
+                parts = [(scalar, ()), *parts]
         return self._add(parts, out)
 
     def _by_elements(self, parts: list[Part]) -> list[Part]:

@@ -23,14 +23,20 @@ def product(g: Graph, a: int, b: int) -> int | None:
 
 
 def quotient(g: Graph, a: int, b: int) -> int | None:
-    """a/b where b is one number; else None."""
-    if g.ops[b].name != "broadcast" or g.types[g.args[b][0]].shape:
+    """a/b where b is the same along some axis: a times the reciprocal of what b repeats; else None."""
+    if g.ops[b].name not in ("broadcast", "einsum"):
         return None
     same = _of_numbers(g, "divide", a, b)
     if same is not None:
         return same
-    one = g.const(1, g.types[b].dtype)
-    return times(g, g.build(REGISTER["divide"], (one, g.args[b][0])), a)
+    from symgrad.ops.einsum import contract, factors
+
+    parts, labels, _ = factors(g, b)
+    if len(parts) != 1 or len(set(parts[0][1])) != len(parts[0][1]) or len(parts[0][1]) == len(labels):
+        return None
+    ((x, own),) = parts
+    one = spread(g, g.const(1, g.types[b].dtype), g.types[x].shape)
+    return contract(g, [(g.build(REGISTER["divide"], (one, x)), own), (a, labels)], labels)
 
 
 def total(g: Graph, a: int, b: int, sign: int) -> int | None:
@@ -108,12 +114,18 @@ def multiple(g: Graph, i: int) -> tuple[int | float | Fraction, int]:
 
 
 def _scaled(g: Graph, i: int) -> tuple[int | None, int]:
-    """(s, x) where node `i` is s*x with a scalar node s."""
-    if g.ops[i].name == "einsum" and not g.types[g.args[i][0]].shape and len(g.args[i]) > 1:
-        first, *rest = g.args[i]
-        text = g.attrs[i][0][1:]
-        left, _, right = text.partition("->")
-        return first, rest[0] if left == right else g.build(g.ops[i], tuple(rest), (text,))
+    """(s, x) where node `i` is s*x with a scalar node s; also of the transpose of a multiple."""
+    if g.ops[i].name != "einsum":
+        return None, i
+    op, args, text = g.ops[i], g.args[i], g.attrs[i][0]
+    left, _, right = text.partition("->")
+    if len(args) == 1 and g.ops[args[0]] is op and sorted(left) == sorted(right):
+        inner = g.args[args[0]]
+        if len(inner) == 2 and g.attrs[args[0]][0].startswith(","):
+            scalar, x = _scaled(g, args[0])
+            return (scalar, g.build(op, (x,), (text,))) if scalar is not None else (None, i)
+    elif len(args) > 1 and left.startswith(","):
+        return args[0], args[1] if left[1:] == right else g.build(op, args[1:], (text[1:],))
     return None, i
 
 
