@@ -47,7 +47,7 @@ class Nests:
         text = self.program.text
         self._direct = frame is not None and layout_is_known() and all(p.order is None for p in self.parts)
         if frame is not None and self._direct:
-            text += frame_entry(frame._replace(long=self.program.work > RELEASE))
+            text += frame_entry(frame._replace(long=frame.long or self.program.work > RELEASE))
         found = disk.key(text, target.key)
         code = disk.read(found)
         self.from_cache = code is not None

@@ -24,14 +24,16 @@ from symgrad.compile.plan.steps import (
     describe,
 )
 from symgrad.compile.plan.views import View
-from symgrad.errors import ArgumentError
 from symgrad.graph import Type
 
 if TYPE_CHECKING:
-    from symgrad.run.small import Small
+    from symgrad.compile.llvm.nest_entry import Frame
+    from symgrad.run.nest import Nests
 
-LARGE = 1 << 16
-"""Bytes from which on memory of zeros is asked of the system."""
+HEAP = 1 << 24
+"""Bytes of an arena up to which a call gets one of its own from the C library."""
+LONG = 100_000
+"""Multiplications by BLAS from which on a call lets other Python threads run."""
 KEPT = 1 << 28
 """Bytes of an arena up to which it is kept between calls."""
 BLOCK = 128
@@ -47,7 +49,7 @@ class Program:
 
     def __init__(self, plan: Plan, native: bool = True, tree: Any = None) -> None:
         self.plan = plan
-        self.small: Small | None = None
+        self._whole: Nests | None = None
         self.buffers = plan.buffers
         self._arenas: list[Any] = []
         self._lock = threading.Lock()
@@ -59,10 +61,7 @@ class Program:
         self._places = [(k, b) for k, b in enumerate(plan.buffers) if b.kind == TEMPORARY and b.at >= 0]
         self._results = [(v.buffer, plan.buffers[v.buffer], v.shape) for v in plan.results]
         self._code: list[Callable[[list[Any], Any], None]] = []
-        if native and tree is not None:
-            self._one_function(tree)
-        if self.small is None:
-            self._gather(native)
+        self._gather(native, tree)
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """The results at these inputs. ArgumentError where a computed place is outside its array."""
@@ -107,38 +106,31 @@ class Program:
         return raw[start : start + self.plan.arena]
 
     def callable(self, slow: Callable[[Sequence[Any], dict[str, Any]], Any], name: str) -> Any:
-        """A built-in function for one point, where the program is small; `slow` gets what it does not take."""
-        return None if self.small is None else self.small.callable(slow, name)
+        """A built-in function of arrays in C order; `slow` gets what it does not take.
 
-    def _one_function(self, tree: Any) -> None:
-        from symgrad.run.small import Small, is_small
+        None where a step is no machine code, or is shared out to threads, or where the arena is worth keeping.
+        """
+        if self._whole is None:
+            return None
+        return self._whole.callable(slow, name, [x for _, x in self._constants])
 
-        steps = [blas_call(s) if isinstance(s, Gemm) else s for s in self.plan.steps]
-        if is_small(self.plan, steps) and not any(isinstance(s, Nest) and is_long(s) for s in steps):
-            types = [
-                Type(self.buffers[k].dtype, shape) for k, shape in zip(self.plan.inputs, self.plan.shapes, strict=True)
-            ]
-            own = self.small = Small(self.plan, steps, types, tree)
-
-            def run(memory: list[Any], table: Any) -> None:
-                if own.run(table):
-                    raise ArgumentError("an index is outside its array")
-
-            self._code.append(run)
-
-    def _gather(self, native: bool) -> None:
-        """Runs of steps that are machine code become one call each."""
+    def _gather(self, native: bool, tree: Any) -> None:
+        """Runs of steps that are machine code become one call each; all steps, if they are, a built-in function."""
+        plan = self.plan
         line: list[Any] = []
 
         def close() -> None:
             if line:
                 from symgrad.run.nest import Nests
 
-                code = Nests(list(line))
+                if len(line) == len(plan.steps) and tree is not None and plan.arena <= HEAP:
+                    code = self._whole = Nests(list(line), _frame(plan, tree))
+                else:
+                    code = Nests(list(line))
                 self._code.append(lambda memory, table: code(table))
                 line.clear()
 
-        for step in self.plan.steps:
+        for step in plan.steps:
             if native and isinstance(step, Nest):
                 line.append(step)
             elif native and isinstance(step, Gemm):
@@ -156,11 +148,19 @@ class Program:
         return "\n".join([head, *(f"  {n}" for n in names)]) if full else head
 
 
-def is_long(nest: Nest) -> bool:
-    """Whether a nest is worth several threads."""
-    from symgrad.compile.llvm.nest import WORK, work_of
+def _frame(plan: Plan, tree: Any) -> Frame:
+    """What the buffers are in a call of the whole program."""
+    from symgrad.compile.llvm.nest_entry import Frame, Slot
 
-    return work_of(nest) >= WORK
+    shapes = dict(zip(plan.inputs, plan.shapes, strict=True)) | {v.buffer: v.shape for v in plan.results}
+    kinds = {INPUT: "input", RESULT: "result", CONSTANT: "constant", TEMPORARY: "work"}
+    slots = [
+        Slot(kinds[b.kind], Type(b.dtype, shapes.get(k, (b.count,))), max(b.at, 0), b.zeroed)
+        for k, b in enumerate(plan.buffers)
+    ]
+    products = sum(s.a.rows * s.a.columns * s.b.columns for s in plan.steps if isinstance(s, Gemm))
+    results = tuple(v.buffer for v in plan.results)
+    return Frame(tuple(slots), tuple(plan.inputs), results, tree, plan.arena, products > LONG)
 
 
 def size(bytes: int) -> str:
@@ -267,6 +267,3 @@ def blas_call(step: Gemm) -> Call:
 
 def _address(a: Any) -> int:
     return a.__array_interface__["data"][0]
-
-
-__all__ = ["INPUT", "RESULT", "Program", "blas_call", "size"]
