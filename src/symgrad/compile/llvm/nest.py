@@ -116,7 +116,11 @@ def program(steps: Sequence[Step], vector_width: int, fused: bool, work: float =
     shared.texts.append(_sequence("run", all_calls))
     maths = functions(sorted(shared.maths), fused)
     declared = {d[d.index("@") : d.index("(")] if "(" in d else d.split(" ")[0]: d for d in sorted(shared.declarations)}
-    return Program("\n".join([*(declared | maths).values(), *shared.texts]) + "\n", tuple(parts), total)
+    return Program(
+        "\n".join([*[text for _, text in sorted((declared | maths).items())], *shared.texts]) + "\n",
+        tuple(parts),
+        total,
+    )
 
 
 def lowered(nest: Nest) -> Nest:

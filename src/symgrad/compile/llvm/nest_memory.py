@@ -134,7 +134,8 @@ def combine(w: Writer, how: str, dtype: str, a: str, b: str) -> str:
         better = w.emit(f"icmp {'sgt' if how == 'max' else 'slt'} {t} {a}, {b}")
         return w.emit(f"select {w.spelled['i1']} {better}, {t} {a}, {t} {b}")
     if how in ("add", "multiply"):
-        return w.emit(f"{'fadd' if how == 'add' else 'fmul'} {t} {a}, {b}")
+        flags = "contract " if w.module.fused else ""
+        return w.emit(f"{'fadd' if how == 'add' else 'fmul'} {flags}{t} {a}, {b}")
     better = w.emit(f"fcmp {'ogt' if how == 'max' else 'olt'} {t} {a}, {b}")
     odd = w.emit(f"fcmp uno {t} {a}, {a}")
     first = w.emit(f"or {w.spelled['i1']} {better}, {odd}")

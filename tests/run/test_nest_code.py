@@ -249,6 +249,34 @@ def test_sums_are_about_as_exact_as_those_of_numpy() -> None:
     assert np.all(np.abs(by_rows - exact) < 2e-5 * exact)
 
 
+@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "float32"), ("float32", "float64")])
+@pytest.mark.parametrize("sizes", [(8, 8), (16, 24), (9, 17), (100, 3), (3, 100), (37, 9), (64, 2), (2, 64), (50, 70)])
+def test_transposes_and_updates_through_them(sizes: tuple[int, int], dtypes: tuple[str, str]) -> None:
+    n, m = sizes
+    g = Graph()
+    x, y = Node(g, load_input(g, 0)), Node(g, load_input(g, 1))
+    across = Access(1, dtypes[1], (1, n), 1)
+    stores = (Store((x + y).id, across), Store(x.id, Access(2, dtypes[0], (m, 1))))
+    a = np.random.default_rng(4).standard_normal(n * m).astype(dtypes[0])
+    b = np.arange(n * m + 2).astype(dtypes[1])
+    out = same([Nest(sizes, (Access(0, dtypes[0], (m, 1)), across), g, stores)], [a, b, a * 0], 1e-6)
+    assert out[1][0] == 0
+    assert out[1][-1] == n * m + 1
+
+
+@pytest.mark.parametrize("n", [5, 8, 40, 41])
+def test_points_and_their_matrices(n: int) -> None:
+    """out[p, a] = sum over b of matrix[p, a, b] * x[p, b], points side by side in the lanes."""
+    g = Graph()
+    matrix, x = Node(g, load_input(g, 0)), Node(g, load_input(g, 1))
+    loads = (Access(0, "float64", (9, 3, 1)), Access(1, "float64", (3, 0, 1)))
+    nest = Nest((n, 3, 3), loads, g, (Store((matrix * x).id, Access(2, "float64", (3, 1, 0)), "add"),))
+    rng = np.random.default_rng(5)
+    a, v = rng.standard_normal((n, 3, 3)), rng.standard_normal((n, 3))
+    out = same([nest], [a.ravel(), v.ravel(), np.zeros(3 * n)])
+    np.testing.assert_allclose(out[2].reshape(n, 3), np.einsum("pab,pb->pa", a, v), rtol=1e-12, atol=1e-12)
+
+
 def scatter(k: int, m: int, n: int) -> list[Step]:
     """Rows of buffer 1 added to the rows of buffer 2 that buffer 0 says."""
     g = Graph()
