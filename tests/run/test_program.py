@@ -282,3 +282,20 @@ def test_small_programs_are_built_in_functions(dtype: str) -> None:
     np.testing.assert_allclose(batch[1][0], want[1], rtol=1e-5)
     with pytest.raises(sg.ArgumentError, match="must have shape"):
         made(x[:2], a, 2.0)
+
+
+def test_results_beyond_the_memory_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = sg.hessian(sg.function(lambda x: np.sum(np.sin(x)) ** 2, name="f")).specialise(np.ones(200_000))
+    with pytest.raises(sg.ArgumentError, match=r"f needs 320 GB for its results"):
+        f(np.ones(200_000))
+    monkeypatch.setenv("SYMGRAD_MEMORY", "20 MB")
+    g = sg.hessian(sg.function(lambda x: np.sum(np.sin(x)) ** 2, name="g")).specialise(np.ones(2000))
+    with pytest.raises(sg.ArgumentError, match=r"g needs 32 MB for its results, and may take 20 MB"):
+        g(np.ones(2000))
+    with pytest.raises(sg.ArgumentError, match="g needs 32"):
+        g.compile()
+    monkeypatch.setenv("SYMGRAD_MEMORY", "40 MB")
+    assert g(np.ones(2000)).shape == (2000, 2000)
+    monkeypatch.setenv("SYMGRAD_MEMORY", "much")
+    with pytest.raises(sg.ArgumentError, match="'much' is no amount of memory"):
+        g(np.ones(2000))

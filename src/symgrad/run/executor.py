@@ -25,6 +25,7 @@ from symgrad.graph import Graph
 from symgrad.graph.tree import Tree
 from symgrad.run import fork, tiers
 from symgrad.run.arguments import as_array, bind
+from symgrad.run.limits import refuse_beyond
 from symgrad.run.results import bare, finisher, nester
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _WAIT = 50_000  # points of a batch that take the reference longer than compiling takes
 _SETUP, _PER_OPERATION = 0.01, 2e-5  # seconds of calls that compiling is worth, as it takes about that itself
+_MODEST = 10_000_000  # bytes of results that every machine has
 _LARGE = 4_000_000  # elements of all arrays: the reference holds many of them at once
 _LONG = 300  # operations from which on a quick step comes before the good one
 
@@ -142,6 +144,8 @@ class Executor:
         if out is not None:
             self._check(out, shape)
         points = math.prod(shape)
+        if self._result_bytes * points > _MODEST:
+            refuse_beyond(self.name, self._result_bytes * points, "its results")
         if points >= _WAIT or (self._large and not shape):
             self.compile()
         native = self.native
@@ -199,6 +203,11 @@ class Executor:
             raise ArgumentError(f"{self.name}.map: out= must be a writable {dtype} array of shape {want}, got {got}")
 
     @cached_property
+    def _result_bytes(self) -> int:
+        """Of all outputs, at one point."""
+        return sum(np.dtype(t.dtype).itemsize * math.prod(n or 0 for n in t.shape) for t in self.out_types)
+
+    @cached_property
     def _large(self) -> bool:
         """Whether the arrays of the reference take so much memory that compiling is worth its while at once."""
         types = [t for t, needed in zip(self.graph.types, self.graph.reach(self.outputs), strict=True) if needed]
@@ -219,7 +228,9 @@ class Executor:
                 try:
                     program = prepare(self.graph, self.inputs, self.outputs)
                 except UnsupportedError:
-                    self.program = Program(plan(self.graph, self.inputs, self.outputs), tree=self._tree)
+                    planned = plan(self.graph, self.inputs, self.outputs)
+                    refuse_beyond(self.name, planned.peak_bytes, "its results and what they are made of")
+                    self.program = Program(planned, tree=self._tree)
                     self._hand_over(self.program.callable(self.values, self.name))
                     return
             program = prepare(self.graph, self.inputs, self.outputs)

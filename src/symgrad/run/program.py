@@ -25,6 +25,7 @@ from symgrad.compile.plan.steps import (
 )
 from symgrad.compile.plan.views import View
 from symgrad.graph import Type
+from symgrad.run.limits import shown
 
 if TYPE_CHECKING:
     from symgrad.compile.llvm.nest_entry import Frame
@@ -144,7 +145,9 @@ class Program:
         """Memory, and what is run; `full`: every step."""
         plan = self.plan
         names = [describe(s) for s in plan.steps]
-        head = f"{len(names)} steps; memory: {size(plan.result_bytes)} of results, {size(plan.peak_bytes)} at the peak"
+        head = (
+            f"{len(names)} steps; memory: {shown(plan.result_bytes)} of results, {shown(plan.peak_bytes)} at the peak"
+        )
         return "\n".join([head, *(f"  {n}" for n in names)]) if full else head
 
 
@@ -161,14 +164,6 @@ def _frame(plan: Plan, tree: Any) -> Frame:
     products = sum(s.a.rows * s.a.columns * s.b.columns for s in plan.steps if isinstance(s, Gemm))
     results = tuple(v.buffer for v in plan.results)
     return Frame(tuple(slots), tuple(plan.inputs), results, tree, plan.arena, products > LONG)
-
-
-def size(bytes: int) -> str:
-    """Bytes as a text."""
-    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if bytes >= step:
-            return f"{bytes / step:.3g} {unit}"
-    return f"{bytes} bytes"
 
 
 def _python(step: Step) -> Callable[[list[Any], Any], None]:
