@@ -3,7 +3,7 @@
 `tracer` has the traced array and NumPy's two protocols; the other files hold what each NumPy function means.
 """
 
-from symgrad.define.numpy import functions, ufuncs
+from symgrad.define.numpy import functions, joining, products, reductions, selecting, ufuncs
 from symgrad.define.numpy.trace import Traced, trace
 
-__all__ = ["Traced", "functions", "trace", "ufuncs"]
+__all__ = ["Traced", "functions", "joining", "products", "reductions", "selecting", "trace", "ufuncs"]

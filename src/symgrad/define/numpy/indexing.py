@@ -59,7 +59,7 @@ def _expanded(x: Array, key: Any) -> list[Any]:
     given = list(key) if isinstance(key, tuple) else [key]
     items: list[Any] = []
     for item in given:
-        if isinstance(item, _ARRAYS) or (isinstance(item, (bool, np.bool_))):
+        if isinstance(item, (*_ARRAYS, bool, np.bool_)):
             if isinstance(item, list) and not any(map(is_traced, item)):
                 item = np.asarray(item, dtype=np.int64) if not item else np.asarray(item)
             if isinstance(item, list):
@@ -189,7 +189,7 @@ def _advanced(g: Graph, i: int, items: list[Any]) -> int:
     sizes = [shape[k] for k in at]
     places = _flat_places(g, [kept[k] for k in at], sizes, together)
     moved = [shape[k] for k in order]
-    merged = moved[:first] + [math.prod(sizes)] + moved[first + len(at) :]
+    merged = [*moved[:first], math.prod(sizes), *moved[first + len(at) :]]
     i = reshaped(g, i, merged)
     return _taken(g, i, places, first - len(merged))
 

@@ -1,5 +1,6 @@
 """SciPy's functions that are no ufuncs, and so do not ask their arguments: while a function is traced, the names by
-which it and the functions that it calls know them lead to the tables of `tracer`. With other arguments they are SciPy's.
+which it and the functions that it calls know them lead to the tables of `tracer`. With other arguments they are
+SciPy's.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def _namespaces(fn: Any) -> list[dict[str, Any]]:
         f = stack.pop()
         f = getattr(f, "__wrapped__", getattr(f, "func", getattr(f, "__func__", f)))
         if not isinstance(f, FunctionType):
-            f = getattr(type(f), "__call__", None)
+            f = vars(type(f)).get("__call__")
         if not isinstance(f, FunctionType) or id(f) in seen:
             continue
         seen.add(id(f))

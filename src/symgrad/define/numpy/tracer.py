@@ -242,7 +242,33 @@ class Array:
 
 
 _BY_FUNCTION = frozenset(
-    ["all", "any", "argmax", "argmin", "argsort", "clip", "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "prod", "ravel", "repeat", "round", "searchsorted", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var"]
+    [
+        "all",
+        "any",
+        "argmax",
+        "argmin",
+        "argsort",
+        "clip",
+        "cumprod",
+        "cumsum",
+        "diagonal",
+        "dot",
+        "max",
+        "mean",
+        "min",
+        "prod",
+        "ravel",
+        "repeat",
+        "round",
+        "searchsorted",
+        "squeeze",
+        "std",
+        "sum",
+        "swapaxes",
+        "take",
+        "trace",
+        "var",
+    ]
 )
 
 _BINARY = {
@@ -281,6 +307,9 @@ def _operators() -> None:
     def unary(ufunc: Any) -> Any:
         return lambda self: ufunc(self)
 
+    def forward_all(function: Any) -> Any:
+        return lambda self, *args, **keywords: function(self, *args, **keywords)
+
     for name, ufunc in (*_BINARY.items(), *_COMPARED.items()):
         setattr(Array, f"__{name}__", forward(ufunc))
     for name, ufunc in _BINARY.items():
@@ -288,7 +317,7 @@ def _operators() -> None:
     for name, ufunc in _UNARY.items():
         setattr(Array, f"__{name}__", unary(ufunc))
     for name in ("max", "min"):  # as NumPy's own methods
-        setattr(Array, name, lambda self, *args, _f=getattr(np, "a" + name), **kw: _f(self, *args, **kw))
+        setattr(Array, name, forward_all(getattr(np, name)))
 
 
 _operators()

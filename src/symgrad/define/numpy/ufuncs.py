@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.define.numpy.broadcast import elementwise
+from symgrad.define.numpy.reductions import accumulated
 from symgrad.define.numpy.tracer import METHODS, UFUNCS, Array, graph_of, is_traced, refuse
 from symgrad.graph import REGISTER
 
@@ -119,6 +120,100 @@ def conjugate(x: Any) -> Any:
     return x
 
 
+@means(np.floor_divide)
+def floor_divide(x: Any, y: Any) -> Any:
+    result = np.floor(np.true_divide(x, y))
+    return result.astype("int64") if _dtypes(np.floor_divide, (x, y))[0].kind in "iub" else result
+
+
+@means(np.divmod)
+def divmod_(x: Any, y: Any) -> Any:
+    return floor_divide(x, y), np.remainder(x, y)
+
+
+@means(np.modf)
+def modf(x: Any) -> Any:
+    whole = np.trunc(x)
+    return x - whole, whole
+
+
+@means(np.rint)
+def rint(x: Any) -> Any:
+    """The nearest whole number, the even one of two."""
+    x = x * 1.0
+    near = np.floor(x + 0.5)
+    odd = np.equal(np.mod(near, 2.0), 1.0)
+    return np.where(np.isfinite(x), np.where(np.equal(near - x, 0.5) & odd, near - 1.0, near), x)
+
+
+@means(np.fmax)
+def fmax(x: Any, y: Any) -> Any:
+    return np.where(np.isnan(x), y, np.where(np.isnan(y), x, np.maximum(x, y)))
+
+
+@means(np.fmin)
+def fmin(x: Any, y: Any) -> Any:
+    return np.where(np.isnan(x), y, np.where(np.isnan(y), x, np.minimum(x, y)))
+
+
+@means(np.signbit)
+def signbit(x: Any) -> Any:
+    return np.less(x, 0)  # of -0.0, whose sign no formula keeps, False
+
+
+@means(np.copysign)
+def copysign(x: Any, y: Any) -> Any:
+    size = np.abs(x)
+    return np.where(np.less(y, 0), -size, size) * 1.0
+
+
+@means(np.deg2rad)
+@means(np.radians)
+def radians(x: Any) -> Any:
+    return x * (np.pi / 180)
+
+
+@means(np.rad2deg)
+@means(np.degrees)
+def degrees(x: Any) -> Any:
+    return x * (180 / np.pi)
+
+
+@means(np.logaddexp2)
+def logaddexp2(x: Any, y: Any) -> Any:
+    return np.logaddexp(np.multiply(x, np.log(2.0)), np.multiply(y, np.log(2.0))) / np.log(2.0)
+
+
+def _of_integers(ufunc: Any, name: str, otherwise: bool) -> None:
+    """isnan and its kind: decided by the dtype for integers."""
+    op = REGISTER[name]
+
+    def meaning(x: Any) -> Any:
+        if x.dtype.kind != "f":
+            return np.full_like(x, otherwise, dtype=bool)
+        return elementwise(op, (x,), (x.dtype,), x.graph)
+
+    UFUNCS[ufunc] = meaning
+
+
+_of_integers(np.isnan, "isnan", False)
+_of_integers(np.isinf, "isinf", False)
+_of_integers(np.isfinite, "isfinite", True)
+
+
+def _whole(ufunc: Any, name: str) -> None:
+    """floor and its kind: integers are their own."""
+    op = REGISTER[name]
+
+    def meaning(x: Any) -> Any:
+        return elementwise(op, (x,), (x.dtype,), x.graph) if x.dtype.kind == "f" else x.copy()
+
+    UFUNCS[ufunc] = meaning
+
+
+for _ufunc in (np.floor, np.ceil, np.trunc):
+    _whole(_ufunc, _ufunc.__name__)
+
 _REDUCED = {
     np.add: np.sum,
     np.multiply: np.prod,
@@ -126,10 +221,6 @@ _REDUCED = {
     np.minimum: np.min,
     np.logical_and: np.all,
     np.logical_or: np.any,
-}
-_ACCUMULATED = {
-    np.add: np.cumsum,
-    np.multiply: np.cumprod,
 }
 
 
@@ -145,9 +236,10 @@ def _outer(ufunc: Any, x: Any, y: Any) -> Any:
 
 
 def _accumulate(ufunc: Any, x: Any, axis: int = 0, **keywords: Any) -> Any:
-    if ufunc not in _ACCUMULATED:
+    meaning = accumulated(ufunc)
+    if meaning is None:
         refuse(f"np.{ufunc.__name__}.accumulate can't be traced")
-    return _ACCUMULATED[ufunc](x, axis=axis, **keywords)
+    return meaning(x, axis=axis, **keywords)
 
 
 METHODS.update({"reduce": _reduce, "accumulate": _accumulate, "outer": _outer})

@@ -1,0 +1,242 @@
+"""Products of arrays: einsum and what is written with it, convolutions, polynomials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad.define.numpy.broadcast import result_dtype
+from symgrad.define.numpy.functions import product
+from symgrad.define.numpy.tracer import Array, graph_of, implements, node, refuse
+from symgrad.ops.einsum import contract
+
+
+@implements(np.einsum)
+def einsum(*operands: Any, out: Any = None, optimize: Any = False, **keywords: Any) -> Any:
+    if keywords.get("dtype") is not None:
+        refuse("np.einsum with dtype=: convert the operands with astype")
+    if isinstance(operands[0], str):
+        text, values = operands[0].replace(" ", ""), list(operands[1:])
+        left, arrow, right = text.partition("->")
+        parts: list[Any] = [_spelled(p) for p in left.split(",")]
+        result: Any = _spelled(right) if arrow else None
+    else:  # operand, labels, operand, labels, ..., [labels of the result]
+        many = len(operands) // 2
+        values, parts = list(operands[0 : 2 * many : 2]), [list(p) for p in operands[1 : 2 * many : 2]]
+        result = list(operands[-1]) if len(operands) % 2 else None
+    if len(parts) != len(values):
+        raise ValueError(f"{len(parts)} subscripts for {len(values)} operands")
+    return _contracted(values, parts, result)
+
+
+def _spelled(text: str) -> list[Any]:
+    """Letters, and Ellipsis for three dots."""
+    head, dots, tail = text.partition("...")
+    return [*head, *([Ellipsis] if dots else []), *tail]
+
+
+def _contracted(values: list[Any], parts: list[list[Any]], result: list[Any] | None) -> Any:
+    g = graph_of(*values)
+    dtype = result_dtype(values)
+    broad = max((np.ndim(v) - len(p) + 1 for v, p in zip(values, parts, strict=True) if Ellipsis in p), default=0)
+    names: dict[Any, int] = {("...", k): k for k in range(broad)}
+    sizes: dict[int, int] = {}
+    given = []
+    for v, p in zip(values, parts, strict=True):
+        labels: list[int] = []
+        for x in p:
+            if x is Ellipsis:
+                own = np.ndim(v) - len(p) + 1
+                labels += [names["...", k] for k in range(broad - own, broad)]
+            else:
+                labels.append(names.setdefault(x, len(names)))
+        if len(labels) != np.ndim(v):
+            raise ValueError(f"subscripts {''.join(map(str, p))} for an operand of shape {np.shape(v)}")
+        given.append((node(g, v, dtype), labels))
+        for x, n in zip(labels, np.shape(v), strict=True):
+            if sizes.get(x, 1) == 1:
+                sizes[x] = n
+            elif n not in (1, sizes[x]):
+                raise ValueError(f"an axis is {sizes[x]} and {n} long in shapes {[np.shape(v) for v in values]}")
+    fresh = len(names) + 1
+    nodes = []
+    for i, labels in given:  # an axis of length 1 where others are longer is summed away
+        for k, n in enumerate(g.types[i].lengths):
+            if n == 1 and sizes[labels[k]] != 1:
+                labels[k] = fresh
+                fresh += 1
+        nodes.append((i, tuple(labels)))
+    if result is None:
+        count: dict[Any, int] = {}
+        for p in parts:
+            for x in p:
+                count[x] = count.get(x, 0) + 1
+        once = sorted(x for x, c in count.items() if c == 1 and x is not Ellipsis)
+        wanted = [*range(broad), *(names[x] for x in once)]
+    else:
+        wanted = []
+        for x in result:
+            if x is Ellipsis:
+                wanted += list(range(broad))
+            elif x not in names:
+                raise ValueError(f"subscript {x!r} of the result is in no operand")
+            else:
+                wanted.append(names[x])
+    return Array(g, contract(g, nodes, tuple(wanted), sizes))
+
+
+@implements(np.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    p, q = np.ndim(a), np.ndim(b)
+    if isinstance(axes, (int, np.integer)):
+        left, right = list(range(p - int(axes), p)), list(range(int(axes)))
+    else:
+        left, right = ([axes[k]] if isinstance(axes[k], (int, np.integer)) else list(axes[k]) for k in (0, 1))
+    left, right = [k % p for k in left], [k % q for k in right]
+    first, second = list(range(p)), list(range(p, p + q))
+    for x, y in zip(left, right, strict=True):
+        second[y] = x
+    out = [k for k in range(p) if k not in left] + [p + k for k in range(q) if k not in right]
+    return product([(a, tuple(first)), (b, tuple(second))], tuple(out), "np.tensordot")
+
+
+@implements(np.inner)
+def inner(a: Any, b: Any, /) -> Any:
+    p, q = np.ndim(a), np.ndim(b)
+    if not p or not q:
+        return np.multiply(a, b)
+    return tensordot(a, b, ([p - 1], [q - 1]))
+
+
+@implements(np.outer)
+def outer(a: Any, b: Any, out: Any = None) -> Any:
+    return product([(np.ravel(a), (0,)), (np.ravel(b), (1,))], (0, 1), "np.outer")
+
+
+@implements(np.vdot)
+def vdot(a: Any, b: Any, /) -> Any:
+    return product([(np.ravel(a), (0,)), (np.ravel(b), (0,))], (), "np.vdot")
+
+
+@implements(np.vecdot if hasattr(np, "vecdot") else np.vdot)
+def vecdot(x1: Any, x2: Any, /, axis: int = -1) -> Any:
+    return np.sum(np.multiply(x1, x2), axis=axis)
+
+
+@implements(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    rank = max(np.ndim(a), np.ndim(b))
+    a = np.reshape(a, (1,) * (rank - np.ndim(a)) + np.shape(a))
+    b = np.reshape(b, (1,) * (rank - np.ndim(b)) + np.shape(b))
+    left, right = tuple(range(0, 2 * rank, 2)), tuple(range(1, 2 * rank, 2))
+    whole = product([(a, left), (b, right)], tuple(range(2 * rank)), "np.kron")
+    return np.reshape(whole, [m * n for m, n in zip(np.shape(a), np.shape(b), strict=True)])
+
+
+@implements(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+
+
+@implements(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    if np.shape(a)[-1] != 3 or np.shape(b)[-1] != 3:
+        raise ValueError("both arrays must have 3 elements along the axis")
+    x, y = ([v[..., k] for k in range(3)] for v in (a, b))
+    parts = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]]
+    return np.moveaxis(np.stack(parts, axis=-1), -1, axisc)
+
+
+def _windows(v: Any, m: int, n: int) -> Any:
+    """Rows of `m` elements of v (padded with zeros), each starting one further on: shape (n, m)."""
+    return np.take(v, np.arange(n)[:, None] + np.arange(m)[None, :])
+
+
+@implements(np.convolve)
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    if np.size(v) > np.size(a):
+        a, v = v, a
+    n, m = np.size(a), np.size(v)
+    if not m:
+        raise ValueError("v cannot be empty")
+    padded = np.pad(np.ravel(a), (m - 1, m - 1))
+    full = _windows(padded, m, n + m - 1) @ np.flip(np.ravel(v))
+    first = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}[mode]
+    count = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
+    return full[first : first + count]
+
+
+@implements(np.correlate)
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    n, m = np.size(a), np.size(v)
+    if m > n:
+        return np.flip(correlate(v, a, mode))
+    full = convolve(a, np.flip(v), "full")
+    first = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}[mode]
+    count = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
+    return full[first : first + count]
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    total: Any = np.zeros_like(np.multiply(x, p[0]))
+    for k in range(np.shape(p)[0]):
+        total = total * x + p[k]
+    return total
+
+
+@implements(np.polyder)
+def polyder(p: Any, m: int = 1) -> Any:
+    for _ in range(m):
+        n = np.shape(p)[0]
+        p = p[: n - 1] * np.arange(n - 1, 0, -1)
+    return p
+
+
+@implements(np.vander)
+def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
+    n = np.size(x) if N is None else N
+    powers = np.stack([np.power(x, k) for k in range(n)], axis=1)
+    return powers if increasing else np.flip(powers, 1)
+
+
+@implements(np.cov)
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: Any = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    **_: Any,
+) -> Any:
+    if fweights is not None or aweights is not None:
+        refuse("np.cov with weights: write the weighted sums")
+    x = np.atleast_2d(m)
+    if not rowvar and np.ndim(m) > 1:
+        x = np.transpose(x)
+    if y is not None:
+        other = np.atleast_2d(y)
+        x = np.concatenate([x, other if rowvar or np.ndim(y) < 2 else np.transpose(other)], axis=0)
+    n = np.shape(x)[1] - ((0 if bias else 1) if ddof is None else ddof)
+    apart = x - np.mean(x, axis=1, keepdims=True)
+    return np.squeeze(apart @ np.transpose(apart) / n)
+
+
+@implements(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, **_: Any) -> Any:
+    c = cov(x, y, rowvar)
+    if not np.ndim(c):
+        return c / c
+    d = np.sqrt(np.diagonal(c))
+    return c / d[:, None] / d[None, :]
+
+
+@implements(np.ix_)
+def ix_(*args: Any) -> Any:
+    return tuple(np.reshape(a, [-1 if j == k else 1 for j in range(len(args))]) for k, a in enumerate(args))

@@ -1,0 +1,362 @@
+"""Choosing, ordering and looking up elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from symgrad.define.numpy.broadcast import axes_of, broadcast_to, floating, transposed
+from symgrad.define.numpy.functions import given
+from symgrad.define.numpy.indexing import diagonal_places
+from symgrad.define.numpy.reductions import along, merged
+from symgrad.define.numpy.tracer import Array, cast, graph_of, implements, is_traced, node, refuse
+from symgrad.graph import REGISTER
+
+
+@implements(np.take)
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    (at,) = axes_of(axis, np.ndim(a))
+    n = np.shape(a)[at]
+    if mode == "clip":
+        indices = np.clip(indices, 0, n - 1)
+    elif mode == "wrap":
+        indices = np.mod(indices, n)
+    if not is_traced(a):
+        g = indices.graph
+        a = Array(g, node(g, a))
+    key = indices if is_traced(indices) else np.asarray(indices)
+    if not is_traced(key) and not key.ndim:
+        key = int(key)
+    return a[(slice(None),) * at + (key,)]
+
+
+def _rows(x: Any, places: Any, axis: int) -> tuple[Array, Array, list[int]]:
+    """Both with the axis last, and the order of axes that brings it back."""
+    g = graph_of(x, places)
+    x, places = Array(g, node(g, x)), Array(g, node(g, places, "int64"))
+    if x.ndim != places.ndim:
+        raise ValueError("places must have as many axes as the array")
+    (at,) = axes_of(axis, x.ndim)
+    order = [k for k in range(x.ndim) if k != at] + [at]
+    lead = np.broadcast_shapes(*[[v.shape[k] for k in order[:-1]] for v in (x, places)])
+    moved = []
+    for v in (x, places):
+        i = transposed(g, v.id, order)
+        moved.append(Array(g, broadcast_to(g, i, (*lead, v.shape[at]))))
+    return moved[0], moved[1], [order.index(k) for k in range(x.ndim)]
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    x, places, back = _rows(arr, indices, axis)
+    n = x.shape[-1]
+    g = x.graph
+    own = np.where(places < 0, places + n, places)
+    i = g.build(REGISTER["take_along"], (x.id, node(g, own)))
+    return Array(g, transposed(g, i, back))
+
+
+def _place(name: str) -> Callable[..., Any]:
+    def meaning(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+        if axis is None:
+            found = _of_last(name, np.ravel(a))
+            return np.reshape(found, (1,) * a.ndim) if given(keepdims, False) else found
+        (at,) = axes_of(axis, a.ndim)
+        found = Array(a.graph, a.graph.build(REGISTER[name], (merged(_ordered(a), (at,)),)))
+        return np.expand_dims(found, at) if given(keepdims, False) else found
+
+    return meaning
+
+
+def _ordered(a: Array) -> Array:
+    """Truth values as numbers."""
+    return cast(a, "int64") if a.dtype.kind == "b" else a
+
+
+def _of_last(name: str, a: Array) -> Array:
+    return Array(a.graph, a.graph.build(REGISTER[name], (_ordered(a).id,)))
+
+
+implements(np.argmax)(_place("argmax"))
+implements(np.argmin)(_place("argmin"))
+
+
+@implements(np.argsort)
+def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    return along("argsort", _ordered(a), axis)
+
+
+@implements(np.sort)
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    if axis is None:
+        a, axis = np.ravel(a), -1
+    return np.take_along_axis(a, argsort(a, axis), axis)
+
+
+@implements(np.partition)
+def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+    return sort(a, axis)
+
+
+@implements(np.argpartition)
+def argpartition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+    return argsort(a, axis)
+
+
+@implements(np.lexsort)
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    keys = list(keys)
+    order = argsort(keys[0], axis)
+    for k in keys[1:]:
+        order = np.take_along_axis(order, argsort(np.take_along_axis(k, order, axis), axis), axis)
+    return order
+
+
+@implements(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    g = graph_of(a, v)
+    if sorter is not None:
+        a = np.take(a, sorter)
+    dtype = np.result_type(*[x.dtype if is_traced(x) else np.asarray(x).dtype for x in (a, v)])
+    values = Array(g, node(g, v, dtype))
+    return Array(g, g.build(REGISTER["searchsorted"], (node(g, a, dtype), values.id), (side,)))
+
+
+@implements(np.interp)
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    if period is not None:
+        refuse("np.interp with period=: extend xp and fp by one period on both sides")
+    n = np.shape(xp)[0]
+    if n == 1:
+        middle = np.take(fp, np.zeros(np.shape(x), np.int64))
+    else:
+        at = np.clip(np.searchsorted(xp, x, side="right"), 1, n - 1)
+        x0, x1, f0, f1 = np.take(xp, at - 1), np.take(xp, at), np.take(fp, at - 1), np.take(fp, at)
+        middle = f0 + (f1 - f0) / (x1 - x0) * (x - x0)
+    low = fp[0] if left is None else left
+    high = fp[n - 1] if right is None else right
+    return np.where(np.less(x, xp[0]), low, np.where(np.greater(x, xp[n - 1]), high, middle))
+
+
+@implements(np.clip)
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None, **_: Any
+) -> Any:
+    low = given(a_min) if given(a_min) is not None else given(min)
+    high = given(a_max) if given(a_max) is not None else given(max)
+    if low is not None:
+        a = np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
+
+
+@implements(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = np.where(condition, choice, result)
+    return result
+
+
+@implements(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    n = len(choices)
+    if is_traced(a) and mode == "raise":
+        refuse("np.choose of traced places: add mode='clip' or 'wrap'")
+    a = np.clip(a, 0, n - 1) if mode == "clip" else np.mod(a, n) if mode == "wrap" else a
+    result = choices[0]
+    for k in range(1, n):
+        result = np.where(np.equal(a, k), choices[k], result)
+    return result
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
+    if is_traced(condition):
+        refuse("np.compress with a traced condition: how many elements are left is not known; write np.where")
+    return np.take(a, np.flatnonzero(condition), axis=axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    return compress(np.ravel(condition), np.ravel(arr))
+
+
+@implements(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    (p,), (q,) = axes_of(axis1, a.ndim), axes_of(axis2, a.ndim)
+    rows, columns = a.shape[p], a.shape[q]
+    if offset == 0 and rows == columns:
+        return Array(a.graph, diagonal_places(a.graph, a.id, p, q), view_of=a)
+    k = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    moved = np.moveaxis(a, (p, q), (-2, -1))
+    return moved[..., np.arange(k) - min(offset, 0), np.arange(k) + max(offset, 0)]
+
+
+@implements(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    if v.ndim == 2:
+        return diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError("Input must be 1- or 2-d.")
+    n = v.shape[0] + abs(k)
+    square = v[:, None] * np.eye(v.shape[0], dtype=v.dtype)
+    widths = ((max(0, -k), max(0, k)), (max(0, k), max(0, -k)))
+    return np.pad(square, widths) if n > v.shape[0] else square
+
+
+@implements(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    return diag(np.ravel(v), k)
+
+
+def _triangle(which: Any) -> Callable[..., Any]:
+    def meaning(m: Any, k: int = 0) -> Any:
+        inside = which(np.ones(m.shape[-2:] if m.ndim > 1 else (m.shape[0],) * 2, bool), k)
+        return np.where(inside, m, np.zeros((), m.dtype))
+
+    return meaning
+
+
+implements(np.tril)(_triangle(np.tril))
+implements(np.triu)(_triangle(np.triu))
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    if is_traced(x):
+        if not minlength:
+            refuse("np.bincount of traced places: add minlength=n; places from n on are an error")
+        n = minlength
+    else:
+        x = np.asarray(x)
+        n = max(int(x.max()) + 1 if x.size else 0, minlength)
+    g = graph_of(x, weights)
+    if weights is None:
+        values = node(g, np.ones(np.shape(x), np.int64))
+    else:
+        values = node(g, weights, "float64")
+    return Array(g, g.build(REGISTER["scatter_add"], (values, node(g, x, "int64")), (-1, n)))
+
+
+@implements(np.median)
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
+    return quantile(a, 0.5, axis=axis, keepdims=given(keepdims, False))
+
+
+@implements(np.percentile)
+def percentile(a: Any, q: Any, *args: Any, **keywords: Any) -> Any:
+    return quantile(a, np.true_divide(q, 100), *args, **keywords)
+
+
+@implements(np.quantile)
+def quantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = False,
+    *,
+    weights: Any = None,
+    **_: Any,
+) -> Any:
+    if method != "linear" or weights is not None or is_traced(q) or not is_traced(a):
+        refuse("np.quantile of traced q, with weights= or a method other than 'linear': sort and index instead")
+    x = floating(a)
+    axes = axes_of(axis, x.ndim)
+    rows = np.sort(Array(x.graph, merged(x, axes)), axis=-1)
+    n = rows.shape[-1]
+    place = np.asarray(q, dtype=np.float64) * (n - 1)
+    low = np.floor(place).astype(np.int64)
+    high = np.minimum(low + 1, n - 1)
+    weight = np.reshape((place - low).astype(x.dtype), low.shape + (1,) * (rows.ndim - 1))
+    first, second = (
+        np.moveaxis(np.reshape(rows[..., np.ravel(k)], (*rows.shape[:-1], k.size)), -1, 0) for k in (low, high)
+    )
+    first, second = (np.reshape(v, low.shape + rows.shape[:-1]) for v in (first, second))
+    result = first + (second - first) * weight
+    if np.any(np.isnan(np.asarray(q))):
+        raise ValueError("q must be in the range [0, 1]")
+    if given(keepdims, False):
+        result = np.reshape(result, low.shape + tuple(1 if k in axes else m for k, m in enumerate(x.shape)))
+    return result
+
+
+@implements(np.nan_to_num)
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    if x.dtype.kind != "f":
+        return x.copy()
+    limits = np.finfo(x.dtype)
+    high = limits.max if posinf is None else posinf
+    low = limits.min if neginf is None else neginf
+    x = np.where(np.isnan(x), np.asarray(nan, x.dtype), x)
+    x = np.where(x == np.inf, np.asarray(high, x.dtype), x)
+    return np.where(x == -np.inf, np.asarray(low, x.dtype), x)
+
+
+@implements(np.round, np.around)
+def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    if a.dtype.kind != "f":
+        return a.copy()
+    return np.rint(a) if decimals == 0 else np.rint(a * 10.0**decimals) / 10.0**decimals
+
+
+@implements(np.fix)
+def fix(x: Any, out: Any = None) -> Any:
+    return np.trunc(x)
+
+
+@implements(np.isclose)
+def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    near = np.less_equal(np.abs(np.subtract(a, b)), atol + rtol * np.abs(b)) & np.isfinite(b) | np.equal(a, b)
+    return near | (np.isnan(a) & np.isnan(b)) if equal_nan else near
+
+
+@implements(np.allclose)
+def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    return np.all(isclose(a, b, rtol, atol, equal_nan))
+
+
+@implements(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    if np.shape(a1) != np.shape(a2):
+        return False
+    same = np.equal(a1, a2)
+    return np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
+
+
+@implements(np.isscalar)
+def isscalar(element: Any) -> bool:
+    return element.ndim == 0
+
+
+@implements(np.result_type)
+def result_type(*arrays_and_dtypes: Any) -> Any:
+    return np.result_type(*[v.dtype if is_traced(v) else v for v in arrays_and_dtypes])
+
+
+@implements(np.iscomplexobj)
+def iscomplexobj(x: Any) -> bool:
+    return False
+
+
+@implements(np.isrealobj)
+def isrealobj(x: Any) -> bool:
+    return True
+
+
+@implements(np.real)
+def real(val: Any) -> Any:
+    return val
+
+
+@implements(np.imag)
+def imag(val: Any) -> Any:
+    return np.zeros_like(val)
