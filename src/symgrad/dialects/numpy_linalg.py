@@ -46,36 +46,48 @@ def triangular_solve(a: Any, b: Any, rank: int, lower: bool) -> Any:
     from scipy.linalg import solve_triangular
 
     right, inner = _columns(b, rank)
-    batch = np.broadcast_shapes(a.shape[:-2], right.shape[:-2])
-    if a.ndim == 2 and right.ndim > 2:  # one matrix for many right sides
-        flat = np.moveaxis(right, -2, 0)
-        x = solve_triangular(a, flat.reshape(len(flat), -1), lower=lower, check_finite=False)
+    if a.ndim == 2 and a.size:
+        flat = np.moveaxis(right, -2, 0)  # one matrix: all right sides stand side by side
+        try:
+            x = solve_triangular(a, flat.reshape(len(flat), -1), lower=lower, check_finite=False)
+        except np.linalg.LinAlgError:
+            x = np.full_like(flat, np.nan)
         x = np.moveaxis(x.reshape(flat.shape), 0, -2)
+    elif lower:  # many small matrices: elimination in reverse order finds an upper triangle, and has nothing to do
+        x = _solve(np.tril(a)[..., ::-1, ::-1], right[..., ::-1, :])[..., ::-1, :]
     else:
-        a = np.broadcast_to(a, batch + a.shape[-2:])
-        right = np.broadcast_to(right, batch + right.shape[-2:])
-        x = np.empty(right.shape, np.result_type(a, right))
-        for k in np.ndindex(batch):
-            try:
-                x[k] = solve_triangular(a[k], right[k], lower=lower, check_finite=False)
-            except np.linalg.LinAlgError:
-                x[k] = np.nan
+        x = _solve(np.triu(a), right)
     return x.reshape((*x.shape[:-2], *inner))
 
 
-def cholesky(a: Any) -> Any:
-    """NaN for matrices that are not positive definite."""
-    a = (a + np.swapaxes(a, -1, -2)) / 2
-    try:
-        return np.linalg.cholesky(a)
-    except np.linalg.LinAlgError:
-        out = np.full(a.shape, np.nan, a.dtype)
-        for k in np.ndindex(a.shape[:-2]):
-            try:
-                out[k] = np.linalg.cholesky(a[k])
-            except np.linalg.LinAlgError:
-                continue
-        return out
+def _or_nan(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """NaN for the matrices of a batch that `fn` refuses; `fn` gives an array or several."""
+
+    def call(a: Any) -> Any:
+        try:
+            return fn(a)
+        except np.linalg.LinAlgError:
+            if a.ndim > 2:
+                found = [call(one) for one in a]
+                return tuple(map(np.stack, zip(*found, strict=True))) if type(found[0]) is tuple else np.stack(found)
+        like = fn(np.eye(*a.shape, dtype=a.dtype))
+        return tuple(np.full_like(x, np.nan) for x in like) if type(like) is tuple else np.full_like(like, np.nan)
+
+    return call
+
+
+def _symmetric(a: Any) -> Any:
+    return (a + np.swapaxes(a, -1, -2)) / 2
+
+
+cholesky = _or_nan(lambda a: np.linalg.cholesky(_symmetric(a)))
+eigh = _or_nan(lambda a: tuple(np.linalg.eigh(_symmetric(a))))
+svd = _or_nan(lambda a: tuple(np.linalg.svd(a, full_matrices=False)))
+qr = _or_nan(lambda a: tuple(np.linalg.qr(a)))
+
+
+def pinv(a: Any, rcond: float) -> Any:
+    return _or_nan(lambda a: np.linalg.pinv(a, rcond))(a)
 
 
 def logabsdet(a: Any) -> Any:
@@ -85,18 +97,6 @@ def logabsdet(a: Any) -> Any:
 def logdet(a: Any) -> Any:
     sign, value = np.linalg.slogdet(a)
     return np.where(sign < 0, np.nan, value)
-
-
-def eigh(a: Any) -> tuple[Any, ...]:
-    return tuple(np.linalg.eigh((a + np.swapaxes(a, -1, -2)) / 2))
-
-
-def svd(a: Any) -> tuple[Any, ...]:
-    return tuple(np.linalg.svd(a, full_matrices=False))
-
-
-def qr(a: Any) -> tuple[Any, ...]:
-    return tuple(np.linalg.qr(a))
 
 
 def expm(a: Any) -> Any:
@@ -132,6 +132,7 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "logabsdet": logabsdet,
     "det_sign": lambda a: np.linalg.slogdet(a)[0],
     "cholesky": cholesky,
+    "pinv": pinv,
     "expm": expm,
     "expm_frechet": expm_frechet,
     **{name: _part(name) for name in PARTS},

@@ -164,6 +164,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "name": lambda v: isinstance(v, str),
     "p": _integer,
     "q": _integer,
+    "rcond": lambda v: v.__class__ is float and v >= 0,
     "shape": _naturals,
     "side": lambda v: v in ("left", "right"),
     "sign": lambda v: v.__class__ is int and v in (-1, 1),

@@ -1,8 +1,9 @@
 """Decompositions of matrices (leading axes are a batch), triangular systems and the matrix exponential.
 
 Rules: M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"
-(2008); N. Higham, "Functions of Matrices" (2008), section 3.2, for the exponential. A decomposition of several parts
-is one operation per part, whose attribute `take` says which; back ends decompose once for all of them.
+(2008); N. Higham, "Functions of Matrices" (2008), section 3.2, for the exponential; G. Golub and V. Pereyra, "The
+differentiation of pseudo-inverses" (1973). A decomposition of several parts is one operation per part, whose attribute
+`take` says which; back ends decompose once for all of them.
 
 Where eigenvalues or singular values are equal, a single vector has no derivative: the terms that would divide by
 their difference are 0. What depends on such vectors through their span alone has its right first derivative.
@@ -15,14 +16,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph, Node, Op, Type, promote
 from symgrad.graph.node import spread
 from symgrad.ops.arith import where
 from symgrad.ops.compare import equal
 from symgrad.ops.declare import tangent
 from symgrad.ops.einsum import contract
-from symgrad.ops.linalg import applied, equations_first, matrix_labels, times, turned
+from symgrad.ops.linalg import applied, equations_first, matrix_labels, solve_factor, times, turned
 from symgrad.ops.literal import constant_array
 from symgrad.ops.slicing import concatenate, slice_
 
@@ -96,13 +96,18 @@ def _reciprocal(x: Node) -> Node:
 
 def _gaps(v: Node) -> Node:
     """1/(v_j - v_i), and 0 where they are equal."""
+    return _reciprocal(_pairs(v, -1))
+
+
+def _pairs(v: Node, sign: int) -> Node:
+    """v_j + v_i or v_j - v_i, axes ij."""
     g, rank = v.graph, len(v.shape)
     lead, i, j = tuple(range(rank - 1)), rank - 1, rank
     n = v.type.lengths[-1]
     sizes = {**dict(enumerate(v.type.lengths)), i: n, j: n}
     down = Node(g, contract(g, [(v.id, (*lead, i))], (*lead, i, j), sizes))
     across = Node(g, contract(g, [(v.id, (*lead, j))], (*lead, i, j), sizes))
-    return _reciprocal(across - down)
+    return across + down if sign > 0 else across - down
 
 
 def _given(tangents: Tangents) -> Node:
@@ -169,19 +174,19 @@ def _svd_tangent(tangents: Tangents, a: Node, y: Node, take: int) -> Node:
     inner = times(times(turned(u), da), v)
     if take == 1:
         return _diagonal(inner)
-    gaps = _gaps(s * s)
+    # U^T dU and V^T dV are antisymmetric: their sum and difference divide by s_j - s_i and by s_j + s_i
+    both = _gaps(s) * (inner + turned(inner))
+    apart = _reciprocal(_pairs(s, 1)) * (inner - turned(inner))
+    half = Node(a.graph, a.graph.const(0.5, a.type.dtype))
     *_, m, n = a.type.lengths
     inverse = _reciprocal(s)
     if take == 0:
-        right = _columns_scaled(inner, s)
-        # the diagonal of U^T dU is zero; what is left of dA V lies outside of the span of U
-        moved = times(u, gaps * (right + turned(right)))
+        moved = half * times(u, both + apart)
         if m <= n:
             return moved
-        image = times(da, v)
+        image = times(da, v)  # what is left of it lies outside of the span of U
         return moved + _columns_scaled(image - times(u, times(turned(u), image)), inverse)
-    left = _rows_scaled(s, inner)
-    moved = times(v, gaps * (left + turned(left)))
+    moved = half * times(v, both - apart)
     if n > m:
         image = times(turned(da), u)
         moved = moved + _columns_scaled(image - times(v, times(vt, image)), inverse)
@@ -198,16 +203,29 @@ def _qr_type(types: list[Type], take: int) -> Type:
 
 
 def _qr_tangent(tangents: Tangents, a: Node, y: Node, take: int) -> Node:
-    """dQ = Q (W - Q^T X) + X and dR = (Q^T X - W) R with X = dA R^-1 and W antisymmetric."""
+    """dQ = Q (W - Q^T X) + X and dR = (Q^T X - W) R with X = dA R^-1 and W antisymmetric.
+
+    Of a wide matrix the square part in front gives Q; what stands behind it in R is Q^T A.
+    """
     *_, m, n = a.type.lengths
-    if m < n:
-        raise UnsupportedError(f"the derivative of qr of a matrix with more columns than rows, {m} x {n}")
+    da = _given(tangents)
     q, r = (y if k == take else qr(a, take=k) for k in range(2))
-    x = turned(triangular_solve(turned(r), turned(_given(tangents)), lower=True))
+    square, front = (_columns(r, 0, m), _columns(da, 0, m)) if m < n else (r, da)
+    x = turned(triangular_solve(turned(square), turned(front), lower=True))
     inner = times(turned(q), x)
     below = _lower(inner, 0.0)
     w = below - turned(below)
-    return times(inner - w, r) if take else times(q, w - inner) + x
+    if take == 0:
+        return times(q, w - inner) + x
+    moved = times(inner - w, square)
+    if m < n:  # Q^T dQ = W
+        behind = times(turned(q), _columns(da, m, n)) - times(w, _columns(r, m, n))
+        moved = concatenate(moved, behind, axis=-1)
+    return moved
+
+
+def _columns(x: Node, start: int, stop: int) -> Node:
+    return slice_(x, start=(0, start), stop=(x.type.lengths[-2], stop), step=(1, 1))
 
 
 def _frechet_type(types: list[Type]) -> Type:
@@ -240,6 +258,33 @@ def _frechet_transposed(ct: Node, a: Node, e: Node, y: Node) -> Node:
     return expm_frechet(Node(a.graph, spread(a.graph, across.id, ct.shape)), ct)
 
 
+def _pinv_type(types: list[Type], rcond: float) -> Type:
+    (t,) = types
+    if len(t.shape) < 2:
+        raise TypeError(f"pinv of shape {t.shape}")
+    return Type(t.dtype, (*t.shape[:-2], t.shape[-1], t.shape[-2]))
+
+
+def _pinv_tangent(tangents: Tangents, a: Node, y: Node, rcond: float) -> Node:
+    """Where the rank stays the same: -P dA P + P P^T dA^T (1 - A P) + (1 - P A) dA^T P^T P."""
+    da, across = _given(tangents), turned(y)
+    up = turned(da)
+    left, right = times(times(y, across), up), times(up, times(across, y))
+    inside = times(times(y, da), y)
+    return left - times(times(left, a), y) + right - times(y, times(a, right)) - inside
+
+
+def _triangular(g: Graph, args: tuple[int, ...], attrs: tuple[bool, ...]) -> int | None:
+    a, b = args
+    if g.ops[a].name == "delta":
+        return b
+    if g.ops[b].name == "negative":
+        return g.build(g.ops[b], (g.build(triangular_solve, (a, g.args[b][0]), attrs),))
+    if len(g.types[a].shape) > 2:
+        return None
+    return solve_factor(g, a, b, lambda right: g.build(triangular_solve, (a, right), attrs))
+
+
 def _of_diagonal(g: Graph, args: tuple[int, ...], _: object) -> int | None:
     return args[0] if g.ops[args[0]].name == "delta" else None
 
@@ -250,6 +295,7 @@ triangular_solve = tangent(
     _triangular_type,
     _triangular_tangent,
     attrs=("lower",),
+    normal=_triangular,
     transposes={
         1: lambda ct, a, b, x, lower: equations_first(
             ct, a, x, lambda right: triangular_solve(turned(a), right, lower=not lower)
@@ -284,6 +330,15 @@ svd: Op = tangent(
     attrs=("take",),
     work=_cubic(20),
     doc="take 0: U, 1: singular values in descending order, 2: V^T, the reduced ones",
+)
+pinv: Op = tangent(
+    "pinv",
+    1,
+    _pinv_type,
+    _pinv_tangent,
+    attrs=("rcond",),
+    work=_cubic(20),
+    doc="the pseudo-inverse; singular values up to rcond times the largest count as zero",
 )
 qr: Op = tangent(
     "qr", 1, _qr_type, _qr_tangent, attrs=("take",), work=_cubic(4), doc="take 0: Q, 1: R, the reduced ones"

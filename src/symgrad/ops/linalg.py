@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from symgrad.graph import REGISTER, Graph, Node, Op, Type, promote
 from symgrad.graph.node import spread
 from symgrad.ops.declare import tangent
-from symgrad.ops.einsum import Labels, contract, delta, einsum, factors, transpose
+from symgrad.ops.einsum import Labels, contract, delta, einsum, factors, parse, transpose
 
 _NEGATIVE = REGISTER["negative"]
 Tangents = Sequence[Node | None]
@@ -81,13 +81,16 @@ def _inv(g: Graph, args: tuple[int, ...], _: object) -> int | None:
     if g.ops[a] is _NEGATIVE:
         return g.build(_NEGATIVE, (g.build(inv, g.args[a]),))
     if is_transpose(g, a):
-        return transpose(g, g.build(inv, g.args[a]), (1, 0))
+        return turned(Node(g, g.build(inv, g.args[a]))).id
     return None
 
 
 def is_transpose(g: Graph, i: int) -> bool:
-    """Whether node `i` is the transpose of a matrix that is its argument."""
-    return g.ops[i] is einsum and g.attrs[i][0] == "ij->ji"
+    """Whether node `i` is its argument with each matrix transposed."""
+    if g.ops[i] is not einsum or len(g.args[i]) != 1:
+        return False
+    (labels,), out = parse(g.attrs[i][0])
+    return len(out) > 1 and out == (*labels[:-2], labels[-1], labels[-2])
 
 
 def _solve(g: Graph, args: tuple[int, ...], _: object) -> int | None:
@@ -104,11 +107,14 @@ def _solve(g: Graph, args: tuple[int, ...], _: object) -> int | None:
         return contract(g, [(g.args[a][0], (0, 1)), (b, (1, *rest))], (0, *rest))
     if g.ops[b].name == "negative":
         return g.build(g.ops[b], (g.build(solve, (a, g.args[b][0])),))
-    return _solve_factor(g, a, b)
+    return solve_factor(g, a, b, lambda right: g.build(solve, (a, right)))
 
 
-def _solve_factor(g: Graph, a: int, b: int) -> int | None:
-    """Of a product without sums, only the factor that has the axis of the equations is solved for."""
+def solve_factor(g: Graph, a: int, b: int, solved: Callable[[int], int]) -> int | None:
+    """Of a product without sums, only the factor that has the axis of the equations is solved for.
+
+    `a` is one matrix, without a batch.
+    """
     parts, labels, sizes = factors(g, b)
     holders = [p for p in parts if labels[0] in p[1]]
     if len(holders) > 1 or (len(parts) == 1 and holders and g.ops[parts[0][0]] is not delta):
@@ -118,11 +124,14 @@ def _solve_factor(g: Graph, a: int, b: int) -> int | None:
         own: tuple[int, ...] = labels[:1]
         if len(labels) == 1 and g.value(g.args[b][0]) == 1:
             return None
-        solved = g.build(solve, (a, spread(g, g.const(1, g.types[b].dtype), (sizes[labels[0]],))))
+        found = solved(spread(g, g.const(1, g.types[b].dtype), (sizes[labels[0]],)))
     else:
         own = (labels[0], *dict.fromkeys(x for x in holders[0][1] if x != labels[0]))
-        solved = g.build(solve, (a, contract(g, holders, own)))
-    return contract(g, [(solved, own), *others], labels, sizes)
+        right = contract(g, holders, own)
+        if right == b:
+            return None
+        found = solved(right)
+    return contract(g, [(found, own), *others], labels, sizes)
 
 
 def _solve_tangent(tangents: Tangents, a: Node, b: Node, x: Node) -> Node:
@@ -191,7 +200,7 @@ def _of_determinant(g: Graph, args: tuple[int, ...], what: str, transform: str) 
     op = REGISTER[what]
     if is_transpose(g, a):
         return g.build(op, g.args[a])
-    even = g.types[a].lengths[-1] % 2 == 0
+    even = _square(what, g.types[a]) % 2 == 0
     if g.ops[a] is _NEGATIVE and (even or op is not logdet):
         inner = g.build(op, g.args[a])
         return inner if even or op is logabsdet else g.build(_NEGATIVE, (inner,))
