@@ -84,6 +84,7 @@ def _loop(graph: Graph, i: int) -> Any:
     signs = [-1 if own.ops[o].name == "subtract" else 1 for o in body.outputs]
     step = Reference(own, body.inputs, body.outputs if gathered is None else gathered)
     ranks = [len(own.types[c].shape) for c in body.inputs[1:]]
+    elements = [max(1, math.prod(own.types[o].lengths)) for o in body.outputs]
 
     def run(lo: Any, hi: Any, *rest: Any) -> list[Any]:
         if not all(np.size(b) and np.min(b) == np.max(b) for b in (lo, hi)):
@@ -113,11 +114,13 @@ def _loop(graph: Graph, i: int) -> Any:
     def sums(first: int, last: int, carries: list[Any], captured: Sequence[Any]) -> list[Any]:
         batch = max((np.ndim(c) - rank for c, rank in zip(captured, ranks[m:], strict=True)), default=0)
         totals = list(carries)
-        for start in range(first, last + 1, PASSES):
-            index = np.arange(start, min(start + PASSES, last + 1)).reshape(-1, *[1] * batch)
+        passes = max(1, PASSES // max(elements, default=1))
+        for start in range(first, last + 1, passes):
+            index = np.arange(start, min(start + passes, last + 1)).reshape(-1, *[1] * batch)
             for k, values in enumerate(step([index, *carries, *captured])):
-                ones = np.broadcast_to(values, np.broadcast_shapes(values.shape, index.shape))
-                totals[k] = totals[k] + signs[k] * np.sum(ones, axis=0)
+                lead = values.ndim - ranks[k]
+                shape = np.broadcast_shapes(values.shape[:lead], index.shape) + values.shape[lead:]
+                totals[k] = totals[k] + signs[k] * np.sum(np.broadcast_to(values, shape), axis=0)
         return totals
 
     return run

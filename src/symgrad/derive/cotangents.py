@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from symgrad.derive.accumulate import Algebra, dependent
 from symgrad.derive.local import MINUS_ONE, ONE, Partials
+from symgrad.derive.loops import fold_cotangents, of_numbers
 from symgrad.graph import REGISTER, Graph, Node
 from symgrad.graph.node import spread
 from symgrad.ops.contraction import contract
@@ -69,6 +70,11 @@ class _Sweep:
                     t = self._transposed(i, k, ct)
                     if t is not None:
                         self._enter(a, t, ONE)
+        elif op.kind == "control" and not of_numbers(g, i, [a for a in args if depends[a]]):
+            ct = self.total(i)
+            assert ct is not None
+            for a, t in fold_cotangents(g, i, ct, list(dict.fromkeys(a for a in args if depends[a]))):
+                self._enter(a, t, ONE)
         else:
             for a, p in self.local.of(i):
                 for base, factor in terms.items():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from symgrad.derive.accumulate import Algebra
 from symgrad.derive.local import Partials
+from symgrad.derive.loops import fold_tangent, of_numbers
 from symgrad.graph import Graph, Node
 from symgrad.graph.node import spread
 
@@ -20,6 +21,11 @@ def tangents(g: Graph, roots: Sequence[int], seeds: Mapping[int, int]) -> list[i
     local = Partials(g, known.__contains__)
     for i, needed in enumerate(g.reach(roots)):
         if not needed or i in known or not any(a in known for a in g.args[i]):
+            continue
+        if g.ops[i].kind == "control" and not of_numbers(g, i, [a for a in g.args[i] if a in known]):
+            t = fold_tangent(g, i, known)
+            if t is not None:
+                known[i] = t
             continue
         how = _RULES.get(g.ops[i].kind)
         if how is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.errors import UnsupportedError
-from symgrad.graph import Graph, Type
+from symgrad.graph import Graph, Node, Type
 from symgrad.ops.declare import elementwise, multilinear
+from symgrad.ops.take import scatter_add
 
 
 def _gather_type(types: list[Type]) -> Type:
@@ -26,15 +27,30 @@ def _cast(g: Graph, args: tuple[int, ...], attrs: tuple[Any, ...]) -> int | None
     return None
 
 
-def _no_scatter(*nodes: Any) -> Any:
-    raise UnsupportedError("the derivative by an array read at computed places; list its elements as symbols")
+def of_unknown_length(array: Node) -> UnsupportedError:
+    """The refusal to differentiate by an array whose length only a call knows."""
+    name = array.graph.attrs[array.id][0] if array.op.name == "input" else "x"
+    return UnsupportedError(
+        f"the derivative by the whole of {name}, whose length only a call knows; "
+        f"give it a shape of numbers, as IndexedBase({name!r}, shape=(10,))"
+    )
+
+
+def _gather_rule(ct: Node, array: Node, *nodes: Node) -> list[Node | None]:
+    """The cotangent at the places it was read from: one axis after the other, so that each place is checked."""
+    if None in array.shape:
+        raise of_unknown_length(array)
+    places = nodes[:-1]
+    for k in range(1, len(places) + 1):
+        ct = scatter_add(ct, places[-k], axis=-k, n=array.shape[-k])
+    return [ct, *(None for _ in places)]
 
 
 gather = multilinear(
     "gather",
     None,
     _gather_type,
-    _no_scatter,
+    _gather_rule,
     cost=0.0,
     doc="the element of an array (first argument) at int64 places, counted from 0",
 )
