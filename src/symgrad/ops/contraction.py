@@ -193,18 +193,33 @@ class _Contraction:
         return len(summed) > 0 and all(self.sizes[x] == 1 for x in summed)
 
     def _thin(self, labels: Labels, terms: list[tuple[bool, int]]) -> bool:
-        """Whether an axis is summed of a sum whose terms are all products of smaller tensors: no need to form it."""
+        """Whether an axis is summed of a sum whose terms are all products of smaller tensors: no need to form it.
+
+        Or multiples and transposes of such sums. Of a difference, one term must have an identity, which goes away by
+        that: sums of differences would else become differences of sums, which cancel.
+        """
         if all(x in self.out for x in labels) or len(set(labels)) < len(labels):
             return False
         g = self.g
         whole = math.prod(self.sizes[x] for x in labels)
-        for _, t in terms:
+        stack, seen, identity = [t for _, t in terms], set[int](), False
+        while stack:
+            t = stack.pop()
+            if t in seen:
+                continue
+            seen.add(t)
             if g.ops[t].name not in ("einsum", "broadcast", "delta"):
                 return False
             parts, _, sizes = factors(g, t)
-            if any(math.prod(sizes[x] for x in p) >= whole for i, p in parts if g.ops[i].name != "delta"):
-                return False
-        return True
+            for i, p in parts:
+                if g.ops[i].name == "delta":
+                    identity = True
+                elif math.prod(sizes[x] for x in p) >= whole:
+                    inner = _terms(g, i)
+                    if inner is None:
+                        return False
+                    stack += [j for _, j in inner]
+        return identity or not any(negative for negative, _ in terms)
 
     def _ones(self, labels: Labels, rest: list[Part]) -> list[Part]:
         """Summed labels that no remaining tensor holds, as a tensor of ones."""
