@@ -70,6 +70,10 @@ TAME = LINEAR | frozenset(
 )
 """Operations whose values and partial derivatives are finite for finite arguments."""
 
+READS = ("gather", "take", "take_along")
+INSIDE = ("literal", "argmax", "argmin", "argsort", "argcummax", "argcummin")
+"""Places that are known to be within the array that they are of (the tracer checks constants)."""
+
 
 class Target(Protocol):
     """How a framework makes values; `Type`s are those of the graph."""
@@ -299,14 +303,20 @@ def evaluate(plan: Plan, values: Sequence[Any], target: Target) -> list[Any]:
                 loops[key] = target.loop(body, args[0], args[1], args[2 : 2 + m], args[2 + m :])
             v[i] = loops[key][take]
             continue
+        if op.attrs[-1:] == ("take",):  # a decomposition gives all its parts
+            key = op, g.args[i], late and bool(plan.gates)
+            if key not in loops:
+                loops[key] = target.call(op, args, {}, [g.types[a] for a in g.args[i]], g.types[i])
+            v[i] = loops[key][g.attrs[i][-1]]
+            continue
         attrs = dict(zip(op.attrs, g.attrs[i], strict=True))
         if args and all(isinstance(a, Number) for a in args) and same_everywhere(op):
             v[i] = on_numbers(op, args, attrs, g.types[i])
             continue
         if op.name == "einsum":
             attrs["zeros"] = tuple(k for k, a in enumerate(g.args[i]) if g.ops[a].name in ("delta", "basis"))
-        if op.name == "gather":
-            attrs["inside"] = all(p == plan.index for p in g.args[i][1:])
+        if op.name in READS:
+            attrs["inside"] = all(p == plan.index or g.ops[p].name in INSIDE for p in g.args[i][1:])
         v[i] = target.call(op, args, attrs, [g.types[a] for a in g.args[i]], g.types[i])
     return [v[o] for o in plan.outputs]
 

@@ -132,6 +132,9 @@ class Writer:
                 return rest
         if op.name == "einsum" and len(args) == 1 and len(set(attrs["subscripts"].split("->"))) == 1:
             return args[0]
+        if op.name == "einsum":
+            args = [a.to(**self.kind(result.dtype)) if not isinstance(a, Number) and t.dtype != result.dtype else a
+                    for a, t in zip(args, types, strict=True)]  # fmt: skip
         if op.name not in OPERATORS:
             flat = op.kind in ("elementwise", "constant")
             args = [

@@ -17,10 +17,13 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.linalg
 import jax.scipy.special
+from jax import lax
 
 from symgrad.dialects import expansions
 from symgrad.dialects.matrices import as_matmul, factors_of
 from symgrad.graph import Op, Type
+
+Places = tuple[int, ...]
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     "add": operator.add,
@@ -64,16 +67,6 @@ def _logdet(a: Any) -> Any:
     return jnp.where(sign < 0, math.nan, value)
 
 
-def _solve(types: list[Type], result: Type, a: Any, b: Any) -> Any:
-    """`b` of shape (batch, n, ...): one axis of right sides."""
-    batch, own = len(types[0].shape) - 2, types[1].shape
-    if len(own) == batch + 2:
-        return jnp.linalg.solve(a, b)
-    if len(own) == batch + 1:
-        return jnp.linalg.solve(a, b[..., None])[..., 0]
-    return jnp.linalg.solve(a, b.reshape((*own[: batch + 1], -1))).reshape(own)
-
-
 def _hypot(x: Any, y: Any) -> Any:
     """JAX's has the derivative NaN at (0, 0)."""
     origin = (x == 0) & (y == 0)
@@ -84,7 +77,7 @@ def _fresnel(part: int) -> Callable[..., Any]:
     return lambda x: jax.scipy.special.fresnel(x)[part]
 
 
-def _positive(fn: Callable[..., Any]) -> Callable[..., Any]:
+def _right(fn: Callable[..., Any]) -> Callable[..., Any]:
     """NaN for x < 0, where the function is complex."""
     return lambda x: jnp.where(x < 0, math.nan, fn(jnp.where(x < 0, 1, x)))
 
@@ -126,25 +119,147 @@ LOWERED: dict[str, Callable[..., Any]] = {
     "erfi": lambda x: 2 / math.sqrt(math.pi) * jnp.exp(x * x) * jax.scipy.special.dawsn(x),
     "hyp1f1": _hyp1f1,
     "hypot": _hypot,
-    "inv": jnp.linalg.inv,
-    "det": jnp.linalg.det,
-    "logdet": _logdet,
-    "logabsdet": lambda a: jnp.linalg.slogdet(a)[1],
     "fresnels": _fresnel(0),
     "fresnelc": _fresnel(1),
     "si": lambda x: jax.scipy.special.sici(x)[0],
-    "ci": _positive(lambda x: jax.scipy.special.sici(x)[1]),
+    "ci": _right(lambda x: jax.scipy.special.sici(x)[1]),
     "loggamma": lambda x: jnp.where(x > 0, jax.scipy.special.gammaln(x), math.nan),
     "expn": lambda x, n: jax.scipy.special.expn(n, x),
     "erfcinv": lambda x: jax.scipy.special.ndtri(x / 2) / -math.sqrt(2),
 }
+
+
+def _columns(types: list[Type], a: Any, b: Any, solve: Callable[[Any, Any], Any]) -> Any:
+    """`solve` for right sides of shape (batch, n, ...), as the matrices that it takes."""
+    batch, own = len(types[0].shape) - 2, types[1].shape
+    if len(own) == batch + 2:
+        return solve(a, b)
+    if len(own) == batch + 1:
+        return solve(a, b[..., None])[..., 0]
+    return solve(a, b.reshape((*own[: batch + 1], -1))).reshape(own)
+
+
+def _triangular(types: list[Type], result: Type, a: Any, b: Any, lower: bool) -> Any:
+    return _columns(types, a, b, lambda a, b: lax.linalg.triangular_solve(a, b, left_side=True, lower=lower))
+
+
+def _symmetric(a: Any) -> Any:
+    return (a + a.mT) / 2
+
+
+def _expm_frechet(types: list[Type], result: Type, a: Any, e: Any) -> Any:
+    """The upper right block of the exponential of [[a, e], [0, a]]."""
+    n = types[0].lengths[-1]
+    above, below = jnp.concatenate([a, e], -1), jnp.concatenate([jnp.zeros_like(a), a], -1)
+    return jax.scipy.linalg.expm(jnp.concatenate([above, below], -2))[..., :n, n:]
+
+
+def _pad(types: list[Type], result: Type, x: Any, low: Places, high: Places, interior: Places) -> Any:
+    lead = [(0, 0, 0)] * (len(types[0].shape) - len(low))
+    return lax.pad(x, jnp.zeros((), x.dtype), [*lead, *zip(low, high, interior, strict=True)])
+
+
+def _positive(i: Any, n: int) -> Any:
+    """Negative places as places behind the end: JAX would count them from there."""
+    return jnp.where(i < 0, n, i)
+
+
+def _take(types: list[Type], result: Type, x: Any, i: Any, axis: int, inside: bool) -> Any:
+    """Outside the array NaN (of integers the least), as compiled code can't raise."""
+    return jnp.take(x, i if inside else _positive(i, x.shape[axis]), axis, mode="fill")
+
+
+def _take_along(types: list[Type], result: Type, x: Any, i: Any, inside: bool) -> Any:
+    return jnp.take_along_axis(x, i if inside else _positive(i, x.shape[-1]), -1, mode="fill")
+
+
+def _scatter_add(types: list[Type], result: Type, x: Any, i: Any, axis: int, n: int) -> Any:
+    at = (..., _positive(i, n), *[slice(None)] * (-1 - axis))
+    return jnp.zeros(result.lengths, x.dtype).at[at].add(x, mode="drop")
+
+
+def _put_along(types: list[Type], result: Type, x: Any, i: Any, n: int) -> Any:
+    def row(x: Any, i: Any) -> Any:
+        return jnp.zeros(n, x.dtype).at[i].add(x, mode="drop")
+
+    k = x.shape[-1]
+    return jax.vmap(row)(x.reshape(math.prod(x.shape[:-1]), k), _positive(i, n).reshape(-1, k)).reshape(result.lengths)
+
+
+def _linear_recurrence(a: Any, b: Any) -> Any:
+    def step(y: Any, row: tuple[Any, Any]) -> tuple[Any, Any]:
+        y = row[0] * y + row[1]
+        return y, y
+
+    rows = jnp.moveaxis(a, -1, 0), jnp.moveaxis(b, -1, 0)
+    return jnp.moveaxis(lax.scan(step, jnp.zeros_like(b[..., 0] if b.shape[-1] else b.sum(-1)), rows)[1], 0, -1)
+
+
+def _so_far(extreme: Callable[..., Any], better: Callable[..., Any]) -> Callable[..., Any]:
+    """The place of the extreme element so far: the first of equal ones, NaN before all."""
+
+    def call(x: Any) -> Any:
+        n = x.shape[-1]
+        x = lax.stop_gradient(x)
+        found, later = extreme(x, x.ndim - 1)[..., :-1], x[..., 1:]
+        new = better(later, found) | ((later != later) & (found == found))
+        places = jnp.where(new, jnp.arange(1, n), 0) if n else jnp.zeros(x.shape, int)
+        return lax.cummax(jnp.concatenate([jnp.zeros_like(places[..., :1]), places], -1) if n else places, x.ndim - 1)
+
+    return call
+
+
+def _dft(x: Any, sign: int) -> Any:
+    z = lax.complex(x[..., 0], x[..., 1])
+    y = jnp.fft.fft(z, axis=-1) if sign < 0 else jnp.fft.ifft(z, axis=-1, norm="forward")
+    return jnp.stack([y.real, y.imag], -1)
+
+
+ARRAYS: dict[str, Callable[..., Any]] = {
+    "slice": lambda x, start, stop, step: x[(..., *map(slice, start, stop, step))],
+    "flip": lambda x, axes: jnp.flip(x, axes),
+    "concatenate": lambda *parts, axis: jnp.concatenate(parts, axis),
+    "amax": lambda x: jnp.max(x, -1),
+    "amin": lambda x: jnp.min(x, -1),
+    "prod": lambda x: jnp.prod(x, -1),
+    "logsumexp": lambda x: jax.nn.logsumexp(x, -1),
+    "cumsum": lambda x: jnp.cumsum(x, -1),
+    "cumprod": lambda x: jnp.cumprod(x, -1),
+    "linear_recurrence": _linear_recurrence,
+    "argmax": lambda x: jnp.argmax(x, -1),
+    "argmin": lambda x: jnp.argmin(x, -1),
+    "argsort": lambda x: jnp.argsort(x, -1),
+    "argcummax": _so_far(lax.cummax, operator.gt),
+    "argcummin": _so_far(lax.cummin, operator.lt),
+    "searchsorted": lambda a, v, side: jnp.searchsorted(a, v, side=side),
+    "dft": _dft,
+    "inv": jnp.linalg.inv,
+    "det": jnp.linalg.det,
+    "logdet": _logdet,
+    "logabsdet": lambda a: jnp.linalg.slogdet(a)[1],
+    "det_sign": lambda a: jnp.linalg.slogdet(a)[0],
+    "cholesky": lambda a: jnp.linalg.cholesky(_symmetric(a)),
+    "eigh": lambda a: jnp.linalg.eigh(_symmetric(a)),
+    "pinv": lambda a, rcond: jnp.linalg.pinv(a, rtol=rcond),
+    "svd": lambda a: jnp.linalg.svd(a, full_matrices=False),
+    "qr": jnp.linalg.qr,
+    "expm": jax.scipy.linalg.expm,
+}
+"""On the last axes, whatever is in front. Decompositions give all their parts."""
 
 TYPED: dict[str, Callable[..., Any]] = {
     "einsum": _einsum,
     "gather": _gather,
     "broadcast": lambda types, result, x, shape: jnp.broadcast_to(x, shape),
     "reshape": lambda types, result, x, shape: jnp.reshape(x, shape),
-    "solve": _solve,
+    "solve": lambda types, result, a, b: _columns(types, a, b, jnp.linalg.solve),
+    "triangular_solve": _triangular,
+    "expm_frechet": _expm_frechet,
+    "pad": _pad,
+    "take": _take,
+    "take_along": _take_along,
+    "scatter_add": _scatter_add,
+    "put_along": _put_along,
 }
 
 NAMESPACES = (jnp, jax.scipy.special)
@@ -156,7 +271,7 @@ RULED = frozenset(["exp1", "expn", "fresnels", "fresnelc"])
 
 def lowering(op: Op) -> Callable[..., Any] | None:
     """The callable for an operation; None: it has none here, expand its `fallback`."""
-    for table in (OPERATORS, LOWERED, TYPED):
+    for table in (OPERATORS, LOWERED, ARRAYS, TYPED):
         if op.name in table:
             return table[op.name]
     if op.name in ABSENT or op.kind not in ("elementwise", "constant"):
