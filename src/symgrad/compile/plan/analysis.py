@@ -167,7 +167,8 @@ class Analysis:
             if not needed or k == LEAF:
                 continue
             if k == VIEW:
-                if i in self.outputs and not self.invertible(i):
+                number = i in self.forced and g.ops[self.base(i)] is CONST
+                if number or (i in self.outputs and not self.invertible(i)):
                     self.memory.add(i)
                 cost[i] = cost[g.args[i][0]]
             elif k != MAP:
