@@ -107,7 +107,7 @@ def _grow(g: Graph, pool: list[int], choose: Any, dtype: str) -> None:
     """One more node over those of the pool."""
     i = pool[choose(len(pool))]
     shape = g.types[i].lengths
-    way = choose(9)
+    way = choose(10)
     if way == 0:
         new = REGISTER[UNARY[choose(len(UNARY))]](Node(g, i)).id
     elif way == 1:
@@ -141,6 +141,9 @@ def _grow(g: Graph, pool: list[int], choose: Any, dtype: str) -> None:
     elif way == 6 and shape:
         flat = (int(np.prod(shape)),)
         new = REGISTER["reshape"](Node(g, i), shape=flat).id
+    elif way == 9 and len(shape) == 2 and shape[0] == shape[1]:
+        eye = g.add(REGISTER["delta"], (), (shape[0], dtype))
+        new = REGISTER["inv"](Node(g, i) + 9 * Node(g, eye)).id
     elif way == 7 and len(shape) == 2:
         new = contract(g, [(i, (0, 1))], (1, 0))
     else:
@@ -158,7 +161,7 @@ def test_random_graphs(data: st.DataObject) -> None:
     g = Graph()
     shapes = [(), (lengths[0],), tuple(lengths[:2]), tuple(lengths[:2]), tuple(lengths)]
     inputs = [g.input(f"x{k}", Type(dtype, s)) for k, s in enumerate(shapes)]
-    pool = list(inputs)
+    pool = [*inputs, spread(g, g.const(2, dtype), (lengths[0], lengths[0]))]
 
     def choose(n: int) -> int:
         return data.draw(st.integers(0, n - 1))
