@@ -21,12 +21,11 @@ def limit() -> int:
 def parsed(text: str) -> int:
     """The bytes that "2GB", "500 MB" or "1e9" says."""
     upper = text.strip().upper()
-    for unit, factor in _UNITS.items():
+    factor = 1
+    for unit, bytes in _UNITS.items():
         if upper.endswith(unit):
-            upper = upper[: -len(unit)]
+            upper, factor = upper[: -len(unit)], bytes
             break
-    else:
-        factor = 1
     try:
         return int(float(upper) * factor)
     except (ValueError, OverflowError):
