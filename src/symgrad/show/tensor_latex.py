@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from symgrad.graph import Graph
 from symgrad.ops.einsum import Labels, Part, symmetric
+from symgrad.ops.repeated import repeated
 from symgrad.ops.terms import Term, Terms, terms
 from symgrad.show.chains import Link, links
 from symgrad.show.contraction import Factor, Matrices, read
@@ -45,8 +46,14 @@ class Writer(NamedTuple):
         """The text of node `i` where it is a sum or a product of arrays; None: it is written like other operations."""
         g = self.graph
         name, rank = g.ops[i].name, len(g.types[i].shape)
+        if name == "exp":
+            return self._softmax(i)
         if name not in _LINEAR:
             return None
+        if rank == 2 and name in ("einsum", "broadcast"):
+            vector = self._rows(i)
+            if vector is not None:
+                return vector
         if name == "einsum" and rank < 3:
             found = read(g, i)
             if isinstance(found, Matrices):
@@ -61,6 +68,27 @@ class Writer(NamedTuple):
         if rank and name in ("add", "subtract"):
             return self._sum(i)
         return None
+
+    def _rows(self, i: int) -> Text | None:
+        """A vector in every row, or in every column."""
+        x, axes = repeated(self.graph, i)
+        if x == i or len(axes) != 1 or any(n == 1 for n in self.graph.types[i].shape):
+            return None
+        if axes == (0,):
+            return Text(f"{self.place(self.texts[x], PRODUCT)} {ONES}^{{T}}", PRODUCT)
+        return Text(f"{ONES} {raised(self.texts[x], 'T', self.place).text}", PRODUCT)
+
+    def _softmax(self, i: int) -> Text | None:
+        """exp(v - logsumexp(v)), of the last axis."""
+        g = self.graph
+        (u,) = g.args[i]
+        if g.ops[u].name != "subtract" or not g.types[i].shape:
+            return None
+        v, last = g.args[u][0], len(g.types[u].shape) - 1
+        lse, axes = repeated(g, g.args[u][1])
+        if g.ops[lse].name != "logsumexp" or g.args[lse] != (v,) or axes != tuple(range(last)):
+            return None
+        return Text(rf"\operatorname{{softmax}}\left({self.texts[v].text}\right)", ATOM)
 
     def _sum(self, i: int) -> Text:
         """A sum of matrices; a matrix that all terms are multiplied with stands outside: (A + A^T) x."""

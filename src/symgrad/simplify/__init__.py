@@ -12,10 +12,13 @@ from symgrad.graph import Graph
 from symgrad.simplify.contractions import recontract
 from symgrad.simplify.factor import factor
 from symgrad.simplify.loops import join_sums
+from symgrad.simplify.narrow import narrow
 from symgrad.simplify.pairs import share_pairs
 from symgrad.simplify.powers import split_powers
 from symgrad.simplify.signs import settle_signs
-from symgrad.simplify.stable import rewrites, stabilise
+from symgrad.simplify.softmax import normalise, notes
+from symgrad.simplify.stable import rewrites as stable
+from symgrad.simplify.stable import stabilise
 
 SMALL = 1000
 """Graphs of at most this many nodes are factored again while that helps: what has become equal, merges."""
@@ -24,7 +27,7 @@ AGAIN = 3
 
 def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     """Stable operations, like terms merged, common factors taken out, arrays multiplied in a cheap order."""
-    graph, new = factor(*stabilise(graph, roots))
+    graph, new = factor(*stabilise(*normalise(*narrow(graph, roots))))
     for _ in range(AGAIN):
         if len(graph) > SMALL:
             break
@@ -33,6 +36,12 @@ def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
             break
         graph, new = once_more, ids
     return recontract(graph, new)
+
+
+def rewrites(graph: Graph, roots: Sequence[int]) -> list[str]:
+    """One line per kind of rewrite that makes a formula stabler."""
+    graph, roots = narrow(graph, roots)
+    return notes(graph, roots) + stable(*normalise(graph, roots))
 
 
 def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
