@@ -3,7 +3,19 @@
 `tracer` has the traced array and NumPy's two protocols; the other files hold what each NumPy function means.
 """
 
-from symgrad.define.numpy import functions, joining, products, reductions, selecting, ufuncs
+from symgrad.define.numpy import fourier, functions, joining, linalg, products, reductions, selecting, special, ufuncs
 from symgrad.define.numpy.trace import Traced, trace
 
-__all__ = ["Traced", "functions", "joining", "products", "reductions", "selecting", "trace", "ufuncs"]
+__all__ = [
+    "Traced",
+    "fourier",
+    "functions",
+    "joining",
+    "linalg",
+    "products",
+    "reductions",
+    "selecting",
+    "special",
+    "trace",
+    "ufuncs",
+]

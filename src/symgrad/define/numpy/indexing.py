@@ -12,8 +12,6 @@ from symgrad.define.numpy.tracer import Array, cast, is_traced, node, refuse
 from symgrad.graph import REGISTER, Graph
 from symgrad.ops.einsum import contract
 
-_ARRAYS = (np.ndarray, list)
-
 
 def read(x: Array, key: Any) -> Array:
     """x[key], as NumPy's."""
@@ -59,12 +57,12 @@ def _expanded(x: Array, key: Any) -> list[Any]:
     given = list(key) if isinstance(key, tuple) else [key]
     items: list[Any] = []
     for item in given:
-        if isinstance(item, (*_ARRAYS, bool, np.bool_)):
+        if isinstance(item, (np.ndarray, list, bool, np.bool_)):
             if isinstance(item, list) and not any(map(is_traced, item)):
                 item = np.asarray(item, dtype=np.int64) if not item else np.asarray(item)
             if isinstance(item, list):
                 item = np.stack(item)  # type: ignore[arg-type]
-            array = item if is_traced(item) else np.asarray(item)
+            array: Any = item if is_traced(item) else np.asarray(item)
             if not is_traced(array) and array.dtype.kind == "b":
                 at = sum(_width(k) for k in items if k is not Ellipsis)
                 if Ellipsis not in items and array.shape != x.shape[at : at + array.ndim]:

@@ -134,10 +134,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         refuse("np.interp with period=: extend xp and fp by one period on both sides")
     n = np.shape(xp)[0]
     if n == 1:
-        middle = np.take(fp, np.zeros(np.shape(x), np.int64))
+        middle = take(fp, np.zeros(np.shape(x), np.int64))
     else:
         at = np.clip(np.searchsorted(xp, x, side="right"), 1, n - 1)
-        x0, x1, f0, f1 = np.take(xp, at - 1), np.take(xp, at), np.take(fp, at - 1), np.take(fp, at)
+        x0, x1, f0, f1 = take(xp, at - 1), take(xp, at), take(fp, at - 1), take(fp, at)
         middle = f0 + (f1 - f0) / (x1 - x0) * (x - x0)
     low = fp[0] if left is None else left
     high = fp[n - 1] if right is None else right

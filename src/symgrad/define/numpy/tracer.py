@@ -21,6 +21,8 @@ from symgrad.ops.literal import constant_array
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 """What a call of each ufunc means: `meaning(*inputs)`. Filled by `ufuncs`."""
+UNKNOWN: list[Callable[[Any], Callable[..., Any] | None]] = []
+"""Who may know what a ufunc means that stands in no table yet: those of SciPy are known by their names."""
 METHODS: dict[str, Callable[..., Any]] = {}
 """What a ufunc's own methods mean: `meaning(ufunc, *inputs, **keywords)` for reduce, accumulate, outer."""
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
@@ -158,7 +160,7 @@ class Array:
         if where is not True:
             refuse(f"{name} with where=: write np.where(condition, {name}(...), otherwise)")
         dtype = keywords.pop("dtype", None)
-        meaning = UFUNCS.get(ufunc)
+        meaning = UFUNCS.get(ufunc) or next(filter(None, (known(ufunc) for known in UNKNOWN)), None)
         if meaning is None or keywords:
             refuse(_missing(name, ufunc) if meaning is None else f"{name} with {', '.join(keywords)}= can't be traced")
         result = guarded(name, meaning, *inputs)
@@ -316,8 +318,6 @@ def _operators() -> None:
         setattr(Array, f"__r{name}__", reflected(ufunc))
     for name, ufunc in _UNARY.items():
         setattr(Array, f"__{name}__", unary(ufunc))
-    for name in ("max", "min"):  # as NumPy's own methods
-        setattr(Array, name, forward_all(getattr(np, name)))
 
 
 _operators()

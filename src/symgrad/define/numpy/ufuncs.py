@@ -54,10 +54,10 @@ def _by_name(ufunc: Any, name: str) -> Any:
     return meaning
 
 
-def enter(ufunc: Any) -> None:
-    """A ufunc whose operation has its name, or the one in `SAME`."""
+def enter(ufunc: Any, operation: str | None = None) -> None:
+    """A ufunc that is an operation: the one given, or of its own name, or as `SAME` has it."""
     own = str(ufunc.__name__)
-    name = SAME.get(own, own)
+    name = operation or SAME.get(own, own)
     op = REGISTER.get(name)
     if op is not None and op.kind in ("elementwise", "constant") and op.arity == ufunc.nin and not op.attrs:
         UFUNCS[ufunc] = _by_name(ufunc, name)
