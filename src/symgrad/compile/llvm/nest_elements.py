@@ -13,6 +13,11 @@ from symgrad.compile.llvm.writer import Writer
 from symgrad.compile.nest import Access, input_of
 from symgrad.graph import INPUT
 
+Tiles = dict[int, list[str]]
+"""Where a tile starts -> its vectors."""
+Waiting = dict[int, dict[int, str]]
+"""Where a tile starts -> its vectors so far, by position."""
+
 
 @dataclass
 class Scope:
@@ -27,8 +32,9 @@ class Scope:
     mask: str | None = None
     whole: frozenset[int] = frozenset()  # axes within a whole tile
     tile: dict[int, int] = field(default_factory=dict)  # the place in its tile, of unrolled axes
-    tiles: dict[int, list[list[str]]] = field(default_factory=dict)  # loaded: access -> per copy, vectors
-    waiting: dict[int, list[dict[int, str]]] = field(default_factory=dict)  # to be stored: access -> per copy
+    outer: list[str] = field(default_factory=list)  # the pointers where the vectors begin
+    tiles: dict[int, list[Tiles]] = field(default_factory=dict)  # loaded: access -> per copy
+    waiting: dict[int, list[Waiting]] = field(default_factory=dict)  # to be stored: access -> per copy
 
 
 class Elements:
@@ -67,15 +73,18 @@ class Elements:
 
     def open(self, scope: Scope) -> None:
         """At the beginning of whole vectors: load the tiles, make room for those to be stored."""
-        for k, a in enumerate(self.accesses):
+        scope.outer = list(scope.pointers)
+        for k in range(len(self.accesses)):
             tile = self._tile(k, scope)
             if tile is None:
                 continue
-            s = k - len(self.nest.loads)
             if k in self.read:
-                body = self.read[k]
-                scope.tiles[k] = [self._loaded(k, tile, scope, u, a, body) for u in range(len(scope.copies))]
-            elif s >= 0 and self.nest.stores[s].how == "set":
+                scope.tiles[k] = [{} for _ in scope.copies]
+                if not tile.extra:  # else where they are wanted: they are many
+                    for u in range(len(scope.copies)):
+                        self._loaded(k, tile, scope, u, self.read[k])
+            elif k >= len(self.nest.loads):
+                scope.tiles[k] = [{} for _ in scope.copies]
                 scope.waiting[k] = [{} for _ in scope.copies]
 
     def close(self, scope: Scope) -> None:
@@ -84,29 +93,35 @@ class Elements:
             tile, a = self._tile(k, scope), self.accesses[k]
             assert tile is not None
             body = self.graph.types[self.nest.stores[k - len(self.nest.loads)].value].dtype
-            for u, found in enumerate(copies):
-                vectors = [found[j] for j in range(tile.count)]
-                turned = (together if tile.packed else transposed)(self.wide, body, vectors)
-                for n, vector in enumerate(turned):
-                    self.memory.store_row(self._row(k, tile, scope, u, n), a.dtype, body, vector, None)
+            for u, waiting in enumerate(copies):
+                for start, found in waiting.items():
+                    vectors = [found[j] for j in range(tile.count)]
+                    turned = (together if tile.packed else transposed)(self.wide, body, vectors)
+                    for n, vector in enumerate(turned):
+                        self.memory.store_row(self._row(k, tile, scope, u, start, n), a.dtype, body, vector, None)
 
     def _tile(self, k: int, scope: Scope) -> Tile | None:
         tile = self.order.tiles[k]
         return tile if tile is not None and (tile.packed or tile.axes[0][0] in scope.whole) else None
 
-    def _loaded(self, k: int, tile: Tile, scope: Scope, u: int, a: Access, body: str) -> list[str]:
-        rows = [self.memory.load_row(self._row(k, tile, scope, u, n), a.dtype, body, None) for n in range(tile.count)]
-        return (apart if tile.packed else transposed)(self.wide, body, rows)
+    def _loaded(self, k: int, tile: Tile, scope: Scope, u: int, body: str) -> list[str]:
+        """The vectors of the tile that the scope is in, loaded the first time."""
+        start, known, dtype = tile.start(scope.tile), scope.tiles[k][u], self.accesses[k].dtype
+        if start not in known:
+            places = [self._row(k, tile, scope, u, start, n) for n in range(tile.count)]
+            rows = [self.memory.load_row(place, dtype, body, None) for place in places]
+            known[start] = (apart if tile.packed else transposed)(self.wide, body, rows)
+        return known[start]
 
-    def _row(self, k: int, tile: Tile, scope: Scope, u: int, n: int) -> str:
+    def _row(self, k: int, tile: Tile, scope: Scope, u: int, start: int, n: int) -> str:
         """Where vector `n` of a tile lies in memory."""
         a, width = self.accesses[k], self.wide.width
         assert self.axis is not None
         step = a.strides[self.axis]
         if tile.packed:
-            return self.memory.place(scope.pointers[k], a.dtype, str(u * width * step + n * width))
-        start = self.memory.place(scope.pointers[k], a.dtype, scope.ranges[tile.axes[0][0]][0])
-        return self.memory.place(start, a.dtype, str((u * width + n) * step))
+            return self.memory.place(scope.outer[k], a.dtype, str(u * width * step + start + n * width))
+        first = self.memory.place(scope.outer[k], a.dtype, scope.ranges[tile.axes[0][0]][0])
+        return self.memory.place(first, a.dtype, str((u * width + n) * step + start))
 
     # --- loads and stores --------------------------------------------------------------------------------------
 
@@ -120,8 +135,8 @@ class Elements:
             return
         tile = self.order.tiles[k]
         if tile is not None and k in scope.tiles:
-            for values, vectors in zip(scope.copies, scope.tiles[k], strict=True):
-                values.known[i] = vectors[tile.position(scope.tile)]
+            for u, values in enumerate(scope.copies):
+                values.known[i] = self._loaded(k, tile, scope, u, body)[tile.position(scope.tile)]
             return
         for u, values in enumerate(scope.copies):
             pointer, apart = self._lanes(k, scope, u)
@@ -139,11 +154,16 @@ class Elements:
         s, k = self.nest.stores[n], len(self.nest.loads) + n
         a, body = s.access, self.graph.types[s.value].dtype
         tile = self.order.tiles[k]
-        if tile is not None and k in scope.waiting:
-            for found, value in zip(scope.waiting[k], values, strict=True):
-                found[tile.position(scope.tile)] = value
-            return
         m, mask, updates = self.memory, scope.mask, adds_to_memory(self.order, s)
+        if tile is not None and k in scope.waiting:
+            start, j = tile.start(scope.tile), tile.position(scope.tile)
+            for u, value in enumerate(values):
+                found = scope.waiting[k][u].setdefault(start, {})
+                if updates:
+                    old = found[j] if j in found else self._loaded(k, tile, scope, u, body)[j]
+                    value = combine(self.wide, s.how, body, old, value)
+                found[j] = value
+            return
         for u, value in enumerate(values):
             pointer, apart = self._lanes(k, scope, u)
             if apart is None:

@@ -35,7 +35,7 @@ class Loops:
         self.wide = self.w.widened(order.width)
         self.loops = order.loops
         self.vector = order.vector
-        self.begins = [begin(order, s) for s in self.nest.stores]
+        self.begins = [begin(order.loops, s) for s in self.nest.stores]
         self.at_level: list[list[int]] = [[] for _ in range(len(self.loops) + 1)]
         self.level: dict[int, int] = {}
         at = {loop.axis: p + 1 for p, loop in enumerate(self.loops) if not loop.chunk}

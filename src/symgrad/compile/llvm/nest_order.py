@@ -8,6 +8,7 @@ read as streams and sums stay short: loops (chunks of r, vector axis, r within t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ from symgrad.graph import INPUT
 CHUNK = 64  # of a reduced axis whose passes add to a row of results
 CASCADE = 128  # passes of a vectorised sum, between which its accumulators are added to others
 SMALL = 8  # an axis up to here is unrolled inside the vectors
-UNROLLED = 32  # instances of the body side by side, at most
+UNROLLED = 64  # instances of the body side by side, at most
 _SHORT = frozenset({"abs", "floor", "ceil", "trunc", "rint", "copysign", "sign", "maximum", "minimum", "heaviside"})
 LONG = 16  # an axis from here on can be split between threads
 NODES = 300  # operations of them, at most
@@ -201,7 +202,7 @@ def arrange(nest: Nest, width: int) -> Order:
     if v is None:
         loops = _scalar_loops(nest)
         return Order(nest, loops, index, None, 1, 1, _split(nest, loops), dependence, (None,) * len(accesses))
-    loops, inside = _loops(nest, v, width)
+    loops, inside = _loops(nest, v, width, dependence)
     vector = next(p for p, loop in enumerate(loops) if loop.axis == v)
     tiled = width if any(loop.tile for loop in loops) else 1
     most = 4 if work * inside * tiled <= 8 else 2 if work * inside * tiled <= 20 else 1
@@ -210,7 +211,8 @@ def arrange(nest: Nest, width: int) -> Order:
     if nest.sizes[v] > 2 * chunk and any(s.how == "add" and not s.access.strides[v] for s in nest.stores):
         loops.insert(vector, Loop(v, chunk=chunk))
         vector += 1
-    tiles = tuple(_tile(a, nest.sizes, v, width, loops, vector) for a in accesses)
+    owners = [*[None] * len(nest.loads), *nest.stores]
+    tiles = tuple(_tile(a, s, nest.sizes, v, width, loops, vector) for a, s in zip(accesses, owners, strict=True))
     return Order(nest, tuple(loops), index, vector, width, copies, _split(nest, loops), dependence, tiles)
 
 
@@ -241,20 +243,26 @@ def _scalar_loops(nest: Nest) -> tuple[Loop, ...]:
     return tuple(Loop(k) for k in axes)
 
 
-def _loops(nest: Nest, v: int, width: int) -> tuple[list[Loop], int]:
+def _loops(nest: Nest, v: int, width: int, dependence: Sequence[frozenset[int]]) -> tuple[list[Loop], float]:
     """The loops around and inside the vectors along `v`, and how many instances of the body stand inside."""
     sizes, far = nest.sizes, _weights(nest)
     axes = sorted((k for k in range(len(sizes)) if k != v), key=lambda k: (-far[k], k))
     reduced = [k for k in axes if reduces(nest, k)]
     streams = not reduces(nest, v)
     packs = {k for a in _accesses(nest) for k in packed_axes(a, sizes, v)}
-    nodes = len(schedule(nest))
+    nodes = [dependence[i] for i in schedule(nest)]
+    nodes += [frozenset(k for k, c in enumerate(s.access.strides) if c) for s in nest.stores]
+
+    def written(inside: Sequence[int]) -> int:
+        """Operations inside, each as often as it differs."""
+        return sum(math.prod(sizes[k] for k in inside if k in d) for d in nodes)
+
     inside: list[int] = []
     instances = 1
     for k in sorted(axes, key=lambda k: (k not in packs, far[k], -k)):
         wanted = k in packs or far[k] < far[v] or (k in reduced and streams)
         more = instances * sizes[k]
-        if wanted and sizes[k] <= SMALL and more <= UNROLLED and nodes * more <= NODES:
+        if wanted and sizes[k] <= SMALL and more <= UNROLLED and written([*inside, k]) <= NODES:
             inside.append(k)
             instances = more
     inside = [k for k in axes if k in inside]
@@ -262,30 +270,42 @@ def _loops(nest: Nest, v: int, width: int) -> tuple[list[Loop], int]:
     last = [k for k in rest if k in reduced]
     small = [Loop(k, unroll=True) for k in inside]
     loops = [Loop(k) for k in rest if k not in last]
+    body = written(inside) / len(nodes)
     if last and streams:
         *first, r = last
         chunks = [Loop(r, chunk=CHUNK)] if sizes[r] > CHUNK else []
-        return [*loops, *map(Loop, first), *chunks, Loop(v), Loop(r), *small], instances
+        return [*loops, *map(Loop, first), *chunks, Loop(v), Loop(r), *small], body
     rows = [row_axis(a, sizes, v, width) for a in _accesses(nest)]
     t = next((k for k in rows if k is not None and k in rest and k not in last), None)
-    if t is None or last or nodes * width * instances > NODES:
-        return [*loops, *map(Loop, last), Loop(v), *small], instances
+    if t is None or last or written([*inside, t]) * width > NODES * sizes[t]:
+        return [*loops, *map(Loop, last), Loop(v), *small], body
     around = [loop for loop in loops if loop.axis != t]
-    return [*around, Loop(t, chunk=width, tile=True), Loop(v), Loop(t), *small], instances
+    return [*around, Loop(t, chunk=width, tile=True), Loop(v), Loop(t), *small], body
 
 
-def _tile(a: Access, sizes: Sequence[int], v: int, width: int, loops: Sequence[Loop], vector: int) -> Tile | None:
-    """How access `a` is loaded or stored several vectors at once, or None."""
-    inner = loops[vector + 1 :]
-    moves = {loop.axis for loop in inner if a.strides[loop.axis]}
-    packed = packed_axes(a, sizes, v)
-    if packed:
-        fits = moves == set(packed) and all(loop.unroll for loop in inner)
-        return Tile(True, a.strides[v], tuple((k, a.strides[k]) for k in packed)) if fits else None
+def _tile(
+    a: Access, s: Store | None, sizes: Sequence[int], v: int, width: int, loops: Sequence[Loop], vector: int
+) -> Tile | None:
+    """How an access (that of store `s`, else of a load) is loaded or stored several vectors at once, or None."""
     t = next((loop.axis for loop in loops if loop.tile), None)
-    if t is None or row_axis(a, sizes, v, width) != t or moves != {t}:
+    inner = loops[vector + 1 : len(loops) if s is None else begin(loops, s)]
+    straight = all(loop.unroll or loop.axis == t for loop in inner)
+    moves = [loop.axis for loop in inner if a.strides[loop.axis]]
+    if any(not loop.unroll and loop.axis != t and loop.axis in moves for loop in inner):
         return None
-    return Tile(False, width, ((t, 1),))
+    own = packed_axes(a, sizes, v)
+    if not own and t is not None and row_axis(a, sizes, v, width) == t:
+        own = (t,)
+    extra = tuple((k, a.strides[k]) for k in moves if k not in own)
+    if (
+        not own
+        or not set(own) <= set(moves)
+        or (t in moves and own != (t,))
+        or not (straight or (s is None and not extra))
+    ):
+        return None
+    axes = tuple((k, a.strides[k]) for k in own)
+    return Tile(False, width, axes, extra) if own == (t,) else Tile(True, a.strides[v], axes, extra)
 
 
 def _split(nest: Nest, loops: Sequence[Loop]) -> int | None:
@@ -302,11 +322,11 @@ def _split(nest: Nest, loops: Sequence[Loop]) -> int | None:
     return None
 
 
-def begin(order: Order, s: Store) -> int:
+def begin(loops: Sequence[Loop], s: Store) -> int:
     """The loop from which inwards store `s` reduces all: there its accumulators live in registers."""
-    p = len(order.loops)
+    p = len(loops)
     if s.how != "set" and not s.access.at:
-        while p and not s.access.strides[order.loops[p - 1].axis]:
+        while p and not s.access.strides[loops[p - 1].axis]:
             p -= 1
     return p
 
@@ -315,4 +335,4 @@ def adds_to_memory(order: Order, s: Store) -> bool:
     """Whether what a store puts is combined with what is there: kept, or put there in an earlier pass."""
     if s.how == "set":
         return False
-    return s.keep or any(not s.access.strides[loop.axis] for loop in order.loops[: begin(order, s)])
+    return s.keep or any(not s.access.strides[loop.axis] for loop in order.loops[: begin(order.loops, s)])

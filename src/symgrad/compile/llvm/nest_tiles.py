@@ -19,14 +19,25 @@ PACKED = 9  # elements that the vectorised axis steps over, at most
 
 @dataclass(frozen=True)
 class Tile:
-    """How an access takes part. `axes`: (axis, stride) that say which vector of the `count` an element is in."""
+    """How an access takes part.
+
+    Attributes:
+        axes: (axis, stride) that say which vector of the `count` an element is in.
+        extra: (axis, stride) of other unrolled axes: there is a tile for each place along these.
+    """
 
     packed: bool
     count: int
     axes: tuple[tuple[int, int], ...]
+    extra: tuple[tuple[int, int], ...] = ()
 
-    def position(self, tile: dict[int, int]) -> int:
-        return sum(tile[axis] * stride for axis, stride in self.axes)
+    def position(self, at: dict[int, int]) -> int:
+        """The vector of the element whose unrolled axes are `at` these places."""
+        return sum(at[axis] * stride for axis, stride in self.axes)
+
+    def start(self, at: dict[int, int]) -> int:
+        """Elements from the first of its tiles to the one it is in."""
+        return sum(at[axis] * stride for axis, stride in self.extra)
 
 
 def packed_axes(a: Access, sizes: Sequence[int], v: int) -> tuple[int, ...]:
