@@ -3,7 +3,18 @@
 `tracer` has the traced array and NumPy's two protocols; the other files hold what each NumPy function means.
 """
 
-from symgrad.define.numpy import fourier, functions, joining, linalg, products, reductions, selecting, special, ufuncs
+from symgrad.define.numpy import (
+    fourier,
+    functions,
+    joining,
+    linalg,
+    products,
+    reductions,
+    scipy_linalg,
+    selecting,
+    special,
+    ufuncs,
+)
 from symgrad.define.numpy.trace import Traced, trace
 
 __all__ = [
@@ -14,6 +25,7 @@ __all__ = [
     "linalg",
     "products",
     "reductions",
+    "scipy_linalg",
     "selecting",
     "special",
     "trace",
