@@ -119,11 +119,6 @@ def vdot(a: Any, b: Any, /) -> Any:
     return product([(np.ravel(a), (0,)), (np.ravel(b), (0,))], (), "np.vdot")
 
 
-@implements(np.vecdot if hasattr(np, "vecdot") else np.vdot)
-def vecdot(x1: Any, x2: Any, /, axis: int = -1) -> Any:
-    return np.sum(np.multiply(x1, x2), axis=axis)
-
-
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     rank = max(np.ndim(a), np.ndim(b))

@@ -12,7 +12,7 @@ import numpy as np
 
 from symgrad.define.numpy.broadcast import elementwise
 from symgrad.define.numpy.reductions import accumulated
-from symgrad.define.numpy.tracer import METHODS, UFUNCS, Array, graph_of, is_traced, refuse
+from symgrad.define.numpy.tracer import METHODS, UFUNCS, Array, cast, graph_of, is_traced, own_dtype, refuse
 from symgrad.graph import REGISTER
 
 SAME = {
@@ -22,10 +22,11 @@ SAME = {
     "remainder": "mod",
     "bitwise_and": "logical_and",
     "bitwise_or": "logical_or",
+    "bitwise_xor": "logical_xor",
     "invert": "logical_not",
 }
 """ufuncs whose operation has another name."""
-_LOGICAL = ("logical_and", "logical_or", "logical_not")
+_LOGICAL = ("logical_and", "logical_or", "logical_xor", "logical_not")
 
 
 def _dtypes(ufunc: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -68,82 +69,110 @@ for _name in dir(np):
         enter(getattr(np, _name))
 
 
-def means(ufunc: Any) -> Any:
-    """The decorated function is what the ufunc means."""
+def means(*ufuncs: Any) -> Any:
+    """The decorated function is what these ufuncs mean, of inputs in the dtypes that NumPy would work in."""
 
     def keep(meaning: Any) -> Any:
-        UFUNCS[ufunc] = meaning
+        for u in ufuncs:
+            UFUNCS[u] = _converted(u, meaning)
         return meaning
 
     return keep
 
 
-@means(np.power)
-@means(np.float_power)
+def _converted(ufunc: Any, meaning: Any) -> Any:
+    def call(*inputs: Any) -> Any:
+        dtypes = [own_dtype(d) for d in _dtypes(ufunc, inputs)]
+        return meaning(
+            *[cast(x, d) if is_traced(x) else np.asarray(x).astype(d) for x, d in zip(inputs, dtypes, strict=True)]
+        )
+
+    return call
+
+
 def power(x: Any, y: Any) -> Any:
     exponent = None if is_traced(y) or np.ndim(y) else np.asarray(y)[()]
     if exponent is not None and is_traced(x):
-        if isinstance(exponent, (int, np.integer)) and (x.dtype.kind == "f" or exponent >= 0):
-            return _integer_power(x, int(exponent))
-        if exponent == 2.0:
-            return _integer_power(x * 1.0, 2)
-        if exponent == 0.5:
-            return np.sqrt(x)
+        if isinstance(exponent, (int, np.integer)) and not isinstance(exponent, (bool, np.bool_)):
+            if x.dtype.kind == "f" and np.result_type(x.dtype, y) == x.dtype:
+                return _integer_power(x, int(exponent))
+            if x.dtype.kind == "i" and exponent >= 0:
+                return _integer_power(x, int(exponent))
+            if x.dtype.kind == "i":
+                raise ValueError("integers to negative integer powers are not integers: write x.astype(float)")
+        elif exponent == 2.0:
+            return _integer_power(cast(x, _dtypes(np.power, (x, y))[0]), 2)
+        elif exponent == 0.5:
+            return np.sqrt(cast(x, _dtypes(np.power, (x, y))[0]))
     return elementwise(REGISTER["power"], (x, y), _dtypes(np.power, (x, y)), graph_of(x, y))
 
 
 def _integer_power(x: Array, n: int) -> Array:
-    if x.dtype.kind == "b":
-        x = x.astype("int64")
     if n == 0:
         return np.ones_like(x)  # type: ignore[return-value]
     return Array(x.graph, x.graph.build(REGISTER["integer_power"], (x.id,), (n,)))
 
 
+def float_power(x: Any, y: Any) -> Any:
+    if is_traced(x):
+        x = cast(x, "float64")
+        return power(x, y if not is_traced(y) and not np.ndim(y) else y * np.float64(1.0))
+    return power(np.asarray(x, np.float64), y * np.float64(1.0))
+
+
+UFUNCS[np.power] = power
+UFUNCS[np.float_power] = float_power
+
+
 @means(np.square)
 def square(x: Any) -> Any:
-    return power(x, 2)
+    return _integer_power(x, 2)
 
 
 @means(np.reciprocal)
 def reciprocal(x: Any) -> Any:
-    return 1 / x
+    if x.dtype.kind == "f":
+        return 1 / x
+    return np.where(np.equal(x, 0), np.iinfo(np.int64).min, np.where(np.equal(np.abs(x), 1), x, 0))
 
 
-@means(np.positive)
+@means(np.positive, np.conjugate)
 def positive(x: Any) -> Any:
-    return x
-
-
-@means(np.conjugate)
-def conjugate(x: Any) -> Any:
-    return x
+    return x.copy()
 
 
 @means(np.floor_divide)
 def floor_divide(x: Any, y: Any) -> Any:
-    result = np.floor(np.true_divide(x, y))
-    return result.astype("int64") if _dtypes(np.floor_divide, (x, y))[0].kind in "iub" else result
+    """As NumPy's: from the remainder, so that it is whole to the last digit; integers over zero are 0."""
+    if _real(x, y):
+        quotient = np.rint((x - np.remainder(x, y)) / y)
+        return np.where(np.equal(y, 0), x / y, quotient)
+    safe = np.where(np.equal(y, 0), 1, y)
+    return np.where(np.equal(y, 0), 0, cast(np.rint((x - np.remainder(x, safe)) / safe), "int64"))  # type: ignore[arg-type]
+
+
+def _real(*values: Any) -> bool:
+    return all(v.dtype.kind == "f" for v in values)
 
 
 @means(np.divmod)
 def divmod_(x: Any, y: Any) -> Any:
-    return floor_divide(x, y), np.remainder(x, y)
+    return np.floor_divide(x, y), np.remainder(x, y)
 
 
 @means(np.modf)
 def modf(x: Any) -> Any:
     whole = np.trunc(x)
-    return x - whole, whole
+    return np.where(np.isinf(x), np.zeros((), x.dtype), x - whole), whole
 
 
 @means(np.rint)
 def rint(x: Any) -> Any:
     """The nearest whole number, the even one of two."""
-    x = x * 1.0
-    near = np.floor(x + 0.5)
-    odd = np.equal(np.mod(near, 2.0), 1.0)
-    return np.where(np.isfinite(x), np.where(np.equal(near - x, 0.5) & odd, near - 1.0, near), x)
+    below = np.floor(x)
+    rest, odd = x - below, np.equal(np.mod(below, 2), 1)
+    up = np.greater(rest, 0.5) | (np.equal(rest, 0.5) & odd)
+    return np.where(np.isfinite(x), np.where(up, below + 1, below), x)
 
 
 @means(np.fmax)
@@ -158,30 +187,48 @@ def fmin(x: Any, y: Any) -> Any:
 
 @means(np.signbit)
 def signbit(x: Any) -> Any:
-    return np.less(x, 0)  # of -0.0, whose sign no formula keeps, False
+    return np.less(np.where(np.equal(x, 0), 1 / x, x), 0)  # 1/-0.0 is -inf
 
 
 @means(np.copysign)
 def copysign(x: Any, y: Any) -> Any:
     size = np.abs(x)
-    return np.where(np.less(y, 0), -size, size) * 1.0
+    return np.where(np.signbit(y), -size, size)
 
 
-@means(np.deg2rad)
-@means(np.radians)
+@means(np.ldexp)
+def ldexp(x: Any, n: Any) -> Any:
+    return x * np.power(np.asarray(2, x.dtype), n).astype(x.dtype)
+
+
+@means(np.deg2rad, np.radians)
 def radians(x: Any) -> Any:
     return x * (np.pi / 180)
 
 
-@means(np.rad2deg)
-@means(np.degrees)
+@means(np.rad2deg, np.degrees)
 def degrees(x: Any) -> Any:
     return x * (180 / np.pi)
 
 
 @means(np.logaddexp2)
 def logaddexp2(x: Any, y: Any) -> Any:
-    return np.logaddexp(np.multiply(x, np.log(2.0)), np.multiply(y, np.log(2.0))) / np.log(2.0)
+    two = float(np.log(2.0))
+    return np.logaddexp(x * two, y * two) / two
+
+
+def _products() -> None:
+    """Products of NumPy 2 that are ufuncs, too."""
+    for name, subscripts in (
+        ("vecdot", "...i,...i->..."),
+        ("matvec", "...ij,...j->...i"),
+        ("vecmat", "...i,...ij->...j"),
+    ):
+        if hasattr(np, name):
+            UFUNCS[getattr(np, name)] = lambda a, b, _s=subscripts: np.einsum(_s, a, b)
+
+
+_products()
 
 
 def _of_integers(ufunc: Any, name: str, otherwise: bool) -> None:
