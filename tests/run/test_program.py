@@ -259,6 +259,15 @@ def test_a_result_given_twice_and_an_argument_as_result() -> None:
     assert c.flags.writeable
 
 
+def test_an_array_and_its_reshape_are_two_results() -> None:
+    g = Graph()
+    x = g.input("x", Type("float64", (3, 4)))
+    y = contract(g, [(REGISTER["sin"](Node(g, x)).id, (0, 1))], (1, 0))
+    z = REGISTER["reshape"](Node(g, y), shape=(12,)).id
+    for outputs in ([z, y], [y, z], [z, z, y, x]):
+        same(g, [x], outputs, [RNG.standard_normal((3, 4))])
+
+
 def test_a_library_call_between_nests() -> None:
     g = Graph()
     a = g.input("a", Type("float64", (5, 5)))

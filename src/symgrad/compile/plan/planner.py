@@ -92,7 +92,7 @@ class Planner:
             if inner is None:
                 break
             view, i = inner, g.args[i][0]
-        if i in known.memory and i not in self.views:
+        if i in known.memory and i not in self.views and (i == o or i not in known.outputs):
             self.views[i] = view
         else:
             known.memory.add(o)
