@@ -56,6 +56,64 @@ CALLS: dict[str, str] = {
 }
 """Calls that are not the operation's own name in `np` or `special`."""
 
+HELPERS: dict[str, str] = {
+    "spaced": '''
+def spaced(x, gap, axis):
+    """x with `gap` zeros between its elements along an axis."""
+    n = x.shape[axis]
+    return np.insert(x, np.repeat(np.arange(1, n), gap), 0, axis=axis)
+''',
+    "scatter_add": '''
+def scatter_add(x, i, axis, n):
+    """The values x added up at places i, which are its axes before and at `axis`, of an axis of length n."""
+    i = np.asarray(i)
+    end = x.ndim + 1 + axis
+    start = end - i.ndim
+    total = np.zeros((*x.shape[:start], n, *x.shape[end:]), x.dtype)
+    np.add.at(total, (*[slice(None)] * start, i), x)
+    return total
+''',
+    "put_along": '''
+def put_along(x, i, n):
+    """The values x added up at places i of each row's own, along a last axis of length n."""
+    rows = np.zeros((x[..., 0].size, n), x.dtype)
+    np.add.at(rows, (np.arange(len(rows))[:, None], i.reshape(len(rows), -1)), x.reshape(len(rows), -1))
+    return rows.reshape(*x.shape[:-1], n)
+''',
+    "linear_recurrence": '''
+def linear_recurrence(a, b):
+    """y[k] = a[k]*y[k - 1] + b[k] along the last axis, with 0 before it."""
+    y = np.array(b, np.result_type(a, b))
+    for k in range(1, y.shape[-1]):
+        y[..., k] += a[..., k]*y[..., k - 1]
+    return y
+''',
+    "dft": '''
+def dft(x, sign):
+    """The Fourier transform of pairs (real, imaginary), with exp(sign*2i*pi*j*k/n)."""
+    z = x[..., 0] + 1j*x[..., 1]
+    y = np.fft.fft(z) if sign < 0 else np.fft.ifft(z, norm="forward")
+    return np.stack([y.real, y.imag], axis=-1)
+''',
+    "argcummax": '''
+def argcummax(x):
+    """The place of the largest element so far along the last axis."""
+    top = np.maximum.accumulate(x, axis=-1)
+    new = np.ones(x.shape, bool)
+    new[..., 1:] = x[..., 1:] > top[..., :-1]
+    return np.maximum.accumulate(np.where(new, np.arange(x.shape[-1]), 0), axis=-1)
+''',
+    "argcummin": '''
+def argcummin(x):
+    """The place of the smallest element so far along the last axis."""
+    top = np.minimum.accumulate(x, axis=-1)
+    new = np.ones(x.shape, bool)
+    new[..., 1:] = x[..., 1:] < top[..., :-1]
+    return np.maximum.accumulate(np.where(new, np.arange(x.shape[-1]), 0), axis=-1)
+''',
+}
+"""Functions that NumPy has not: a source that calls one defines it."""
+
 CONSTANTS: dict[str, str] = {
     "pi": "np.pi",
     "E": "np.e",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from symgrad.dialects.python import CALLS, CONSTANTS, INFIX
+from symgrad.dialects.python import CALLS, CONSTANTS, HELPERS, INFIX
 from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph, Op
 from symgrad.graph.tree import Csr, Tree
@@ -17,9 +17,10 @@ from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_python
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
 from symgrad.show.natural import rewritten
+from symgrad.show.places_python import helpers, places
 from symgrad.show.wrap import wrapped
 
-_USED = frozenset(["np", "special", "sparse", "math", "reduce", "sum", "range", "int"])
+_USED = frozenset(["np", "special", "sparse", "math", "reduce", "sum", "range", "int", *HELPERS])
 """What the source itself may mean by a name."""
 
 
@@ -76,7 +77,7 @@ class Python:
         op = graph.ops[i]
         name = op.name
         attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
-        array = matrix_python.array(graph, i, args, place)
+        array = matrix_python.array(graph, i, args, place) or places(graph, i, args, place)
         if array is not None:
             return self._uses(array.text, array.strength)
         args = matrix_python.bare(graph, i, args)
@@ -223,6 +224,8 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
         return "(" + ", ".join(result(part) for part in t) + ("," if len(t) == 1 else "") + ")"
 
     body.append(f"    return {result(tree)}")
+    own = helpers("\n".join(body))
+    language.modules["np"] |= bool(own)
     lines = []
     if language.modules["math"]:
         lines.append("import math")
@@ -238,6 +241,8 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
         lines.append("from scipy import sparse")
     elif language.modules["special"]:
         lines.append("from scipy import special")
+    for helper in own:
+        lines += ["", "", helper.strip()]
     if lines:
         lines += ["", ""]
     lines.append(f"def {identifier(name)}({', '.join(names[n] for n in given)}):")
