@@ -104,7 +104,7 @@ class Plan(NamedTuple):
     gates: dict[tuple[int, int], int]
     order: tuple[int, ...]
     """Nodes in the order of evaluation: those of the gates' conditions come first, and may come again as -1 - i."""
-    index: int | None = None
+    counter: int | None = None
     """Of a loop's body, the index; reading an array there needs no check."""
 
 
@@ -162,7 +162,7 @@ def loop_of(body: Body, has: Callable[[Op], bool], back_end: str) -> Loop:
     if gathered is None and one is not None and one[0] == "multiply":
         gathered, kind = [one[1]], "prod"
     plan = prepare(own, body.inputs, gathered or body.outputs, has, back_end)
-    plan = plan._replace(index=plan.inputs[0])
+    plan = plan._replace(counter=plan.inputs[0])
     live = own.reach(body.outputs)
     extents = set()
     for i, op in enumerate(own.ops):
@@ -316,7 +316,7 @@ def evaluate(plan: Plan, values: Sequence[Any], target: Target) -> list[Any]:
         if op.name == "einsum":
             attrs["zeros"] = tuple(k for k, a in enumerate(g.args[i]) if g.ops[a].name in ("delta", "basis"))
         if op.name in READS:
-            attrs["inside"] = all(p == plan.index or g.ops[p].name in INSIDE for p in g.args[i][1:])
+            attrs["inside"] = all(p == plan.counter or g.ops[p].name in INSIDE for p in g.args[i][1:])
         v[i] = target.call(op, args, attrs, [g.types[a] for a in g.args[i]], g.types[i])
     return [v[o] for o in plan.outputs]
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.experimental import sparse
 
 from symgrad.compile.framework import Loop, Number, evaluate, loop_of, nest, pointwise, prepare, scalars_apart, slopes
@@ -81,7 +82,7 @@ class Tracing:
         loop = loop_of(body, has, "JAX")
         firsts = [self.full(x, t) if isinstance(x, Number) else x for x, t in zip(firsts, loop.types, strict=True)]
         lengths = [captured[k].shape[axis] for k, axis in loop.extents]
-        known = all(isinstance(b, int) or not isinstance(b, jax.core.Tracer) for b in (lo, hi))
+        known = all(isinstance(b, int) or not isinstance(b, Tracer) for b in (lo, hi))
         if known:
             lo, hi = int(lo), int(hi)
             if lengths and lo <= hi and (lo < 0 or hi >= min(lengths)):
@@ -266,5 +267,5 @@ def _check_shape(function: str, name: str, x: Any, type: Type) -> None:
 def _sparse(tree: Csr, values: Any) -> Any:
     if values.ndim > 1:
         return values  # of a batch
-    places = np.array(tree.indices, np.int32), np.array(tree.indptr, np.int32)
+    places = jnp.array(tree.indices, jnp.int32), jnp.array(tree.indptr, jnp.int32)
     return sparse.BCSR((values, *places), shape=tree.shape)

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.fx.proxy import GraphAppendingTracer
 
 from symgrad.compile.framework import Loop, Number, Plan, evaluate, loop_of, nest, pointwise, prepare, scalars_apart
 from symgrad.dialects.torch import OPERATORS, TYPED, lowering
@@ -53,10 +54,10 @@ class Writer:
         g = plan.graph
         self.root = nn.Module()
         self.code = fx.Graph()
-        self.tracer = fx.proxy.GraphAppendingTracer(self.code)
+        self.tracer = GraphAppendingTracer(self.code)
         self.like: dict[str, fx.Proxy] = {}  # per dtype of the graph, a tensor that has it here
         self.first: fx.Proxy | None = None
-        self.made: dict[Any, fx.Proxy] = {}
+        self.made: dict[Any, Any] = {}
         self.twins: dict[fx.Node, fx.Proxy] = {}  # of what bounds are counted from, the same in Python numbers
         names = identifiers([g.attrs[i][0] for i in plan.inputs])
         given = [self.proxy(self.code.placeholder(n)) for n in names]
@@ -168,7 +169,7 @@ class Writer:
         ]
         bounds = [b if isinstance(b, Number) else self.twins.get(b.node, b) for b in (lo, hi)]
         nodes = [a.node if isinstance(a, fx.Proxy) else a for a in (*bounds, *rest)]
-        carries = self.proxy(self.code.call_module(name, tuple(nodes)))
+        carries: Any = self.proxy(self.code.call_module(name, tuple(nodes)))
         return [carries[k] for k in range(loop.carries)]
 
 

@@ -42,8 +42,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 
 
 def _stack(*parts: Any, shape: tuple[int, ...]) -> Any:
-    parts = jnp.broadcast_arrays(*parts)
-    return jnp.stack(parts, -1).reshape(parts[0].shape + shape)
+    spread = jnp.broadcast_arrays(*parts)
+    return jnp.stack(spread, -1).reshape(spread[0].shape + shape)
 
 
 def _gather(types: list[Type], result: Type, array: Any, *places: Any, inside: bool) -> Any:

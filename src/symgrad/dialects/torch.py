@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -53,13 +53,9 @@ def _gather(types: list[Type], result: Type, array: Any, *places: Any, inside: b
     """
     if inside:
         return array[places]
-    within, found = None, []
-    for axis, k in enumerate(places):
-        n = array.size(axis)
-        here = (k >= 0) & (k < n)
-        within = here if within is None else within & here
-        found.append(torch.where(here, k, 0))
-    return torch.where(within, array[tuple(found)], math.nan if result.dtype[0] == "f" else LEAST)
+    here = [(k >= 0) & (k < array.size(axis)) for axis, k in enumerate(places)]
+    found = [torch.where(h, k, 0) for h, k in zip(here, places, strict=True)]
+    return torch.where(reduce(operator.and_, here), array[tuple(found)], _nowhere(result))
 
 
 def _einsum(types: list[Type], result: Type, *arrays: Any, subscripts: str, zeros: tuple[int, ...]) -> Any:
