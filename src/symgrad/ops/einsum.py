@@ -69,11 +69,21 @@ def _cotangents(ct: Node, *nodes: Node, subscripts: str) -> list[Node]:
 
 
 def _work(types: list[Type], text: str) -> float:
-    """One product less than operands per combination of labels, and the sums."""
+    """Of what is summed: one product less than operands per combination of labels, and the sums.
+
+    Without sums small operands are multiplied first.
+    """
     parts, out = parse(text)
     sizes = {x: n or 1 for labels, t in zip(parts, types, strict=True) for x, n in zip(labels, t.shape, strict=True)}
-    every = math.prod(sizes.values())
-    return (len(parts) - 1) * every + every - math.prod(sizes[x] for x in out)
+    if sums(parts, out):
+        every = math.prod(sizes.values())
+        return (len(parts) - 1) * every + every - math.prod(sizes[x] for x in out)
+    first, *rest = sorted(parts, key=lambda p: math.prod(sizes[x] for x in set(p)))
+    work, held = 0.0, set(first)
+    for labels in rest:
+        held |= set(labels)
+        work += math.prod(sizes[x] for x in held)
+    return work
 
 
 def _basis_type(types: list[Type], n: int, k: int, dtype: str) -> Type:

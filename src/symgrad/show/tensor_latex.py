@@ -103,7 +103,10 @@ class Writer(NamedTuple):
             elif (j == i or j not in self.named) and name == "negative":
                 stack.append((not minus, args[0]))
             else:
-                found.append((minus, *self._chain(j)))
+                scale, chain = self._chain(j)
+                if not scale and len(chain) == 1:
+                    chain = (self.place(self.texts[j], KRONECKER),)
+                found.append((minus, scale, chain))
         return _factored(sorted(found, key=lambda t: t[0]))
 
     def _solved(self, i: int) -> Text:
@@ -115,6 +118,9 @@ class Writer(NamedTuple):
         """Numbers, and the matrices multiplied."""
         g = self.graph
         if j not in self.named and g.ops[j].name == "einsum":
+            x, axes = repeated(g, j)
+            if axes == (0,) and x != j and len(g.types[j].shape) == 2:
+                return (), (self.place(self.texts[x], PRODUCT), f"{ONES}^{{T}}")
             found = read(g, j)
             if isinstance(found, Matrices) and found.product:
                 return self._numbers(j, found), self._factors(links(g, g.args[j], found.product, self.named))
@@ -139,7 +145,7 @@ class Writer(NamedTuple):
     def _numbers(self, i: int, found: Matrices) -> tuple[str, ...]:
         """Scalars, traces, and products of matrices between two vectors."""
         args = self.graph.args[i]
-        pieces = [self.place(self.texts[args[k]], PRODUCT) for k in found.scalars]
+        pieces = [self._scalar(args[k]) for k in found.scalars]
         alone = len(pieces) + len(found.closed) + bool(found.product) == 1
         for c in found.closed:
             chain = links(self.graph, args, c.factors, self.named)
@@ -154,6 +160,13 @@ class Writer(NamedTuple):
             else:
                 pieces.append(text if alone else rf"\left({text}\right)")
         return tuple(pieces)
+
+    def _scalar(self, s: int) -> str:
+        """A number in front of a matrix: if it is a product of matrices itself, in brackets."""
+        text = self.texts[s]
+        if self.graph.ops[s].name == "einsum" and s not in self.named and text.strength == PRODUCT:
+            return rf"\left({text.text}\right)"
+        return self.place(text, PRODUCT)
 
     def _factors(self, chain: Sequence[Link]) -> tuple[str, ...]:
         """The factors of a chain, the same one again and again as a power."""
@@ -252,7 +265,7 @@ class Writer(NamedTuple):
 
     def _scale(self, t: Term) -> list[str]:
         size = abs(t.number)
-        pieces = [self.place(self.texts[s], PRODUCT) for s in t.scalars]
+        pieces = [self._scalar(s) for s in t.scalars]
         return pieces if size == 1 and (pieces or t.factors) else [self.constant(size).text, *pieces]
 
     def _kronecker(self, found: Terms) -> Text | None:
