@@ -53,7 +53,7 @@ def gradient(f: Function, chosen: Sequence[int], single: bool, mode: str = "auto
     """The gradient by each variable, of the variable's shape; with `values`, after the value."""
     way = "forward" if mode == "forward" else "reverse"
     with no_collector():
-        g, roots, wrt = _start(f, chosen)
+        g, roots, wrt = start(f, chosen)
         if way == "reverse":
             found = tensors.gradient(g, roots[0], wrt)
         else:
@@ -67,19 +67,16 @@ def gradient(f: Function, chosen: Sequence[int], single: bool, mode: str = "auto
     return Derived(g, outputs, (0, tree) if values else tree, [f"{way} accumulation of arrays", *f.rewrites])
 
 
-def jacobian(
-    f: Function, chosen: Sequence[int], single: bool, sparse: bool, whole: bool = False, mode: str = "auto"
-) -> Derived:
+def jacobian(f: Function, chosen: Sequence[int], single: bool, whole: bool = False, mode: str = "auto") -> Derived:
     """Per output and variable, the axes of both; of scalar variables alone, one axis for all of them.
 
     `whole`: as for functions of NumPy arrays, no axis is left out, and scalars stay apart.
     """
-    _dense(f, sparse)
     types = [f.graph.types[f.inputs[k]] for k in chosen]
     scalars = not whole and not any(t.shape for t in types)
 
     def derive(way: str) -> Way:
-        g, roots, wrt = _start(f, chosen)
+        g, roots, wrt = start(f, chosen)
         outputs: list[int] = []
         for r in roots:
             parts = tensors.jacobian(g, r, wrt, way, whole)
@@ -95,14 +92,11 @@ def jacobian(
     return Derived(taken.graph, taken.outputs, tree, [note, *f.rewrites])
 
 
-def hessian(
-    f: Function, chosen: Sequence[int], single: bool, sparse: bool, whole: bool = False, mode: str = "auto"
-) -> Derived:
+def hessian(f: Function, chosen: Sequence[int], single: bool, whole: bool = False, mode: str = "auto") -> Derived:
     """Per pair of variables, the axes of both; of scalar variables alone, one matrix. `whole` as for `jacobian`.
 
     Of each pair of blocks that are transposes, one is derived.
     """
-    _dense(f, sparse)
     types = [f.graph.types[f.inputs[k]] for k in chosen]
     scalars = not whole and not any(t.shape for t in types)
     n = len(chosen)
@@ -110,7 +104,7 @@ def hessian(
 
     def derive(way: str) -> Way:
         nonlocal gradient_cost
-        g, roots, wrt = _start(f, chosen)
+        g, roots, wrt = start(f, chosen)
         first = tensors.gradient(g, roots[0], wrt)
         gradient_cost = g.operations(first)
         blocks: dict[tuple[int, int], int] = {}
@@ -139,7 +133,7 @@ def derivative(f: Function, variable: int, order: int, whole: bool = False) -> D
     By an array, the axes of the result, then those of the variable once per order: in reverse, again and again.
     """
     with no_collector():
-        g, roots, (t,) = _start(f, [variable])
+        g, roots, (t,) = start(f, [variable])
         if g.types[t].shape:
             roots = [_repeated(g, r, t, order, whole) for r in roots]
             note = f"order {order}, in reverse"
@@ -220,7 +214,7 @@ def _elements(types: Sequence[Type]) -> int:
     return sum(math.prod(t.lengths) for t in types)
 
 
-def _start(f: Function, chosen: Sequence[int]) -> tuple[Graph, list[int], list[int]]:
+def start(f: Function, chosen: Sequence[int]) -> tuple[Graph, list[int], list[int]]:
     """A graph of its own to work in, f's outputs and the variables there."""
     base, roots = f.lean(f.outputs)
     g = base.copy()
@@ -248,8 +242,3 @@ def _turned(g: Graph, i: int, first: int) -> int:
     """Node `i` with its `first` first axes behind the others."""
     labels = tuple(range(len(g.types[i].shape)))
     return contract(g, [(i, labels)], labels[first:] + labels[:first])
-
-
-def _dense(f: Function, sparse: bool) -> None:
-    if sparse:
-        raise ArgumentError(f"{f.name} is a function of arrays, whose derivative is dense; leave out sparse=True")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad import arrays
+from symgrad import sparse as of_sparse
 from symgrad.defining import take_as_function
 from symgrad.derive import tensors
 from symgrad.derive.accumulate import Entries
@@ -186,7 +187,9 @@ def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", 
         )
     chosen, single = variables(f, wrt)
     if arrays.of_arrays(f, chosen, mode):
-        found = _derived(f, *arrays.jacobian(f, chosen, single, sparse, mode=mode), name=f"jacobian {f.name}")
+        if sparse:
+            return _derived(f, *of_sparse.jacobian(f, chosen, single), name=f"jacobian {f.name}")
+        found = _derived(f, *arrays.jacobian(f, chosen, single, mode=mode), name=f"jacobian {f.name}")
         many = len(found.outputs) // len(f.outputs)
         return _structured(found, structure, [r for r in _vector_ranks(f, f.outputs) for _ in range(many)])
     if isinstance(f.tree, Csr):
@@ -232,7 +235,9 @@ def _whole_jacobian(f: Function, chosen: list[int], sparse: bool, mode: str, str
     """One Jacobian per output and variable, with all axes of both."""
     name = f"jacobian {f.name}"
     if arrays.of_arrays(f, chosen, mode):
-        found = _derived(f, *arrays.jacobian(f, chosen, False, sparse, True, mode), name=name)
+        if sparse:
+            return _derived(f, *of_sparse.jacobian(f, chosen, False), name=name)
+        found = _derived(f, *arrays.jacobian(f, chosen, False, True, mode), name=name)
         return _structured(found, structure, [r for r in _ranks(f, f.outputs) for _ in chosen])
     g, entries, _, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
     outputs = [entries.get((r, c), g.const(0, _dtype(f, r))) for r in range(len(f.outputs)) for c in range(len(chosen))]
@@ -243,7 +248,9 @@ def _whole_hessian(f: Function, chosen: list[int], sparse: bool, mode: str, stru
     """One block per pair of variables, with all axes of both."""
     name = f"hessian {f.name}"
     if arrays.of_arrays(f, chosen, mode):
-        found = _derived(f, *arrays.hessian(f, chosen, False, sparse, True, mode), name=name)
+        if sparse:
+            return _derived(f, *of_sparse.hessian(f, chosen, False), name=name)
+        found = _derived(f, *arrays.hessian(f, chosen, False, True, mode), name=name)
         return _structured(found, structure, [r for r in _ranks(f, [f.inputs[k] for k in chosen]) for _ in chosen])
     return _whole_jacobian(grad(f, chosen, mode), chosen, sparse, mode, structure)
 
@@ -320,7 +327,9 @@ def hessian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", s
         )
     chosen, single = _of_scalar(f, wrt, "hessian")
     if arrays.of_arrays(f, chosen, mode):
-        found = _derived(f, *arrays.hessian(f, chosen, single, sparse, mode=mode), name=f"hessian {f.name}")
+        if sparse:
+            return _derived(f, *of_sparse.hessian(f, chosen, single), name=f"hessian {f.name}")
+        found = _derived(f, *arrays.hessian(f, chosen, single, mode=mode), name=f"hessian {f.name}")
         if len(found.outputs) != len(chosen) ** 2:  # of scalars: one matrix
             return _structured(found, structure, [1])
         ranks = _vector_ranks(f, [f.inputs[k] for k in chosen])
