@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 
 from symgrad.compile.llvm.body import Values
 from symgrad.compile.llvm.nest_elements import Elements, Scope
-from symgrad.compile.llvm.nest_memory import across, combine, lanes, spread, total
+from symgrad.compile.llvm.nest_memory import across, combine, lane_index, mask_below, plus, spread, total
 from symgrad.compile.llvm.nest_order import Order, begin, schedule
 from symgrad.compile.llvm.writer import Module, Writer
 from symgrad.compile.nest import Store, identity, input_of
 from symgrad.graph import CONST, INPUT
 
-Sums = dict[int, list[str]]
-"""Accumulators by store."""
+Sums = dict[tuple[int, tuple[int, ...]], list[str]]
+"""Accumulators by store, and by the places along unrolled axes that it does not reduce."""
 
 
 class Loops:
@@ -35,7 +36,11 @@ class Loops:
         self.wide = self.w.widened(order.width)
         self.loops = order.loops
         self.vector = order.vector
-        self.begins = [begin(order.loops, s) for s in self.nest.stores]
+        self.begins = [begin(order.loops, s, self.nest.sizes) for s in self.nest.stores]
+        self.moving = [
+            [loop.axis for loop in order.loops[b:] if s.access.strides[loop.axis]]
+            for s, b in zip(self.nest.stores, self.begins, strict=True)
+        ]
         self.at_level: list[list[int]] = [[] for _ in range(len(self.loops) + 1)]
         self.level: dict[int, int] = {}
         at = {loop.axis: p + 1 for p, loop in enumerate(self.loops) if not loop.chunk}
@@ -66,7 +71,8 @@ class Loops:
         inner = dict(sums)
         starting = [k for k, b in enumerate(self.begins) if b == p and p < len(self.loops)]
         for k in starting:
-            inner[k] = self._identities(k, scope)
+            for place in product(*(range(self.nest.sizes[axis]) for axis in self.moving[k])):
+                inner[k, place] = self._identities(k, scope)
         for k, s in enumerate(self.nest.stores):
             if s.how == "set" and self.set_level[k] == p:
                 self.elements.write(k, scope, self._values(s.value, scope))
@@ -76,9 +82,21 @@ class Loops:
             for k, s in enumerate(self.nest.stores):
                 if s.how != "set":
                     self._leaf(k, s, scope, inner)
-        for k in starting:
-            self._finish(k, scope, inner.pop(k))
+        for k, place in [key for key in inner if key[0] in starting]:
+            self._finish(k, self._at(k, place, scope), inner.pop((k, place)))
         return inner
+
+    def _at(self, k: int, place: tuple[int, ...], scope: Scope) -> Scope:
+        """The scope, at this place along the unrolled axes that store `k` moves along."""
+        if not place:
+            return scope
+        a, n = self.nest.stores[k].access, len(self.nest.loads) + k
+        own = replace(
+            scope, tile=scope.tile | dict(zip(self.moving[k], place, strict=True)), pointers=list(scope.pointers)
+        )
+        shift = sum(a.strides[axis] * j for axis, j in zip(self.moving[k], place, strict=True))
+        own.pointers[n] = self.elements.memory.place(scope.pointers[n], a.dtype, str(shift))
+        return own
 
     def _leaf(self, k: int, s: Store, scope: Scope, sums: Sums) -> None:
         """One term of a reduction."""
@@ -88,12 +106,14 @@ class Loops:
             return
         dtype = self.graph.types[s.value].dtype
         w = self.wide if scope.copies else self.w
-        old, new = sums[k], list(sums[k])
+        key = k, tuple([scope.tile[axis] for axis in self.moving[k]])
+        nothing = w.constant(identity(s.how, dtype), dtype)
+        old, new = sums[key], list(sums[key])
         for u, value in enumerate(values):
-            new[u] = combine(w, s.how, dtype, old[u], value)
+            new[u] = value if old[u] == nothing else combine(w, s.how, dtype, old[u], value)
             if scope.mask is not None and self._shares_lanes(k):
                 new[u] = self._select(scope.mask, dtype, new[u], old[u])
-        sums[k] = new
+        sums[key] = new
 
     def _shares_lanes(self, k: int) -> bool:
         """Whether the register accumulators of store `k` sum over the vectorised axis."""
@@ -162,15 +182,7 @@ class Loops:
             scope.scalar.known[i] = scope.index[axis]
         else:
             for u, values in enumerate(scope.copies):
-                values.known[i] = self._lane_index(scope.index[axis], u)
-
-    def _lane_index(self, first: str, u: int) -> str:
-        """The index along the vectorised axis of each lane of copy `u`."""
-        w = self.wide
-        steps = "<" + ", ".join(f"i64 {k + u * w.width}" for k in range(w.width)) + ">"
-        if first == "0":
-            return steps
-        return w.emit(f"add {w.spelled['i64']} {spread(w, first, 'int64')}, {steps}")
+                values.known[i] = lane_index(self.wide, scope.index[axis], u)
 
     # --- loops -------------------------------------------------------------------------------------------------
 
@@ -182,7 +194,7 @@ class Loops:
             return self._chunks(p, scope, sums, low, high)
         if loop.unroll or loop.axis in scope.whole:
             for j in range(self.order.width if loop.axis in scope.whole else n):
-                own = self._entered(p, scope, _plus(self.w, low, j))
+                own = self._entered(p, scope, plus(self.w, low, j))
                 own.tile[loop.axis] = j
                 sums = self._level(p + 1, own, sums)
             return sums
@@ -207,12 +219,13 @@ class Loops:
         ]
 
     def _cascade(self, which: Sequence[int], sums: Sums, run: Callable[[Sums], Sums]) -> Sums:
-        fresh = {k: ([self._zero(k)] * len(v) if k in which else v) for k, v in sums.items()}
+        fresh = {key: ([self._zero(key[0])] * len(v) if key[0] in which else v) for key, v in sums.items()}
         done = run(fresh)
         w = self.wide if self.vector is not None else self.w
-        for k in which:
-            dtype = self.graph.types[self.nest.stores[k].value].dtype
-            done[k] = [combine(w, "add", dtype, a, b) for a, b in zip(sums[k], done[k], strict=True)]
+        for key in sums:
+            if key[0] in which:
+                dtype = self._dtype(self.nest.stores[key[0]].value)
+                done[key] = [combine(w, "add", dtype, a, b) for a, b in zip(sums[key], done[key], strict=True)]
         return done
 
     def _zero(self, k: int) -> str:
@@ -231,7 +244,7 @@ class Loops:
             return self._cascade(cascades, inner, lambda s: self._level(p + 1, own, s))
 
         def body(index: str, inner: Sums) -> Sums:
-            end = _plus(w, index, loop.chunk)
+            end = plus(w, index, loop.chunk)
             if not high.isdigit() or int(high) % loop.chunk or low != "0":
                 more = w.emit(f"icmp slt i64 {end}, {high}")
                 end = w.emit(f"select i1 {more}, i64 {end}, i64 {high}")
@@ -263,7 +276,7 @@ class Loops:
 
         def vectors(count: int, masked: bool) -> Callable[[str, Sums], Sums]:
             def body(index: str, inner: Sums) -> Sums:
-                mask = self._mask(index, high) if masked else None
+                mask = mask_below(self.w, wide, index, high) if masked else None
                 own = self._entered(p, scope, index)
                 own.mask, own.tiles, own.waiting = mask, {}, {}
                 own.copies = [self._inside(own, before) for _ in range(count)]
@@ -299,16 +312,6 @@ class Loops:
 
     def _dtype(self, i: int) -> str:
         return self.graph.types[i].dtype
-
-    def _mask(self, index: str, high: str) -> str:
-        """The lanes from `index` on that are below `high`."""
-        w = self.wide
-        if index.isdigit() and high.isdigit():
-            return (
-                "<" + ", ".join(f"i1 {'true' if int(index) + k < int(high) else 'false'}" for k in range(w.width)) + ">"
-            )
-        left = self.w.emit(f"sub i64 {high}, {index}")
-        return w.emit(f"icmp slt {w.spelled['i64']} {lanes(w)}, {spread(w, left, 'int64')}")
 
     def _inside(self, own: Scope, before: Values) -> Values:
         """The values of one copy: what is no vector yet is spread."""
@@ -391,17 +394,9 @@ class Loops:
             for k, v in sums.items()
         }
 
-    def _sum_type(self, k: int) -> str:
-        dtype = self._dtype(self.nest.stores[k].value)
+    def _sum_type(self, key: tuple[int, tuple[int, ...]]) -> str:
+        dtype = self._dtype(self.nest.stores[key[0]].value)
         return (self.w if self.vector is None else self.wide).type(dtype)
-
-
-def _plus(w: Writer, a: str, b: int | str) -> str:
-    if a == "0":
-        return str(b)
-    if a.isdigit() and str(b).isdigit():
-        return str(int(a) + int(b))
-    return w.emit(f"add i64 {a}, {b}")
 
 
 def _nowhere(i: int) -> str:

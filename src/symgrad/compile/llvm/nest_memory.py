@@ -171,3 +171,29 @@ def lanes(w: Writer, step: int = 1) -> str:
 def spread(w: Writer, x: str, dtype: str) -> str:
     """A scalar in every lane."""
     return x if w.width == 1 else broadcast(w, x, dtype)
+
+
+def lane_index(wide: Writer, first: str, u: int) -> str:
+    """The index along the vectorised axis of each lane of copy `u`, where the first lane's is `first`."""
+    steps = "<" + ", ".join(f"i64 {k + u * wide.width}" for k in range(wide.width)) + ">"
+    if first == "0":
+        return steps
+    return wide.emit(f"add {wide.spelled['i64']} {spread(wide, first, 'int64')}, {steps}")
+
+
+def mask_below(w: Writer, wide: Writer, index: str, high: str) -> str:
+    """The lanes from `index` on that are below `high`."""
+    if index.isdigit() and high.isdigit():
+        truths = ["true" if int(index) + k < int(high) else "false" for k in range(wide.width)]
+        return "<" + ", ".join(f"i1 {truth}" for truth in truths) + ">"
+    left = w.emit(f"sub i64 {high}, {index}")
+    return wide.emit(f"icmp slt {wide.spelled['i64']} {lanes(wide)}, {spread(wide, left, 'int64')}")
+
+
+def plus(w: Writer, a: str, b: int | str) -> str:
+    """a + b of int64, worked out where both are numbers."""
+    if a == "0":
+        return str(b)
+    if a.isdigit() and str(b).isdigit():
+        return str(int(a) + int(b))
+    return w.emit(f"add i64 {a}, {b}")

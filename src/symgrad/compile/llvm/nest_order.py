@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from symgrad.compile.llvm.nest_tiles import Tile, packed_axes, row_axis
+from symgrad.compile.llvm.nest_tiles import PACKED, Tile, packed_axes, row_axis
 from symgrad.compile.llvm.vector_math import FUNCTIONS
 from symgrad.compile.nest import Access, Nest, Store, input_of
 from symgrad.dialects.llvm import LOOPS, SCIPY
@@ -21,6 +22,7 @@ from symgrad.graph import INPUT
 CHUNK = 64  # of a reduced axis whose passes add to a row of results
 CASCADE = 128  # passes of a vectorised sum, between which its accumulators are added to others
 SMALL = 8  # an axis up to here is unrolled inside the vectors
+INSTANCES = 16  # accumulators of one store side by side, at most
 UNROLLED = 64  # instances of the body side by side, at most
 _SHORT = frozenset({"abs", "floor", "ceil", "trunc", "rint", "copysign", "sign", "maximum", "minimum", "heaviside"})
 LONG = 16  # an axis from here on can be split between threads
@@ -167,53 +169,76 @@ def reduces(nest: Nest, axis: int) -> bool:
     return any(s.how != "set" and not s.access.strides[axis] for s in nest.stores)
 
 
+class _Candidate(NamedTuple):
+    """Loops around and inside vectors along an axis; `body`: how often its operations stand there, on average."""
+
+    axis: int
+    loops: list[Loop]
+    vector: int
+    body: float
+    tiles: tuple[Tile | None, ...]
+
+
 def arrange(nest: Nest, width: int) -> Order:
     """The order of `nest`'s loops for vectors of `width` lanes."""
     nest, index = merged(nest)
     dependence = dependences(nest, index)
-    axes = range(len(nest.sizes))
     conflicts = [frozenset().union(*(dependence[p.node] for p in s.access.at)) for s in nest.stores if s.access.at]
     work = weight(nest)
-    accesses = _accesses(nest)
-
-    def cost(v: int) -> float:
-        n = nest.sizes[v]
-        total = work
-        for a in accesses:
-            if any(v in dependence[p.node] for p in a.at):
-                total += 2 * width
-            elif a.strides[v] == 1:
-                total += 1
-            elif a.strides[v]:
-                t = row_axis(a, nest.sizes, v, width)
-                if packed_axes(a, nest.sizes, v):
-                    total += 4
-                else:
-                    apart = 1.0 if t is None else nest.sizes[t] % width / nest.sizes[t]
-                    total += 4 + (2 * width - 4) * apart
-        vectors = nest.points / n * -(-n // width)
-        ends = nest.points / n * (6 + sum(12 for s in nest.stores if s.how != "set" and not s.access.strides[v]))
-        return vectors * total + ends
-
-    free = [v for v in axes if not any(v in c for c in conflicts)]
-    v = min(free, key=cost, default=None) if width > 1 else None
-    if v is not None and cost(v) > nest.points * (work + len(accesses)):
-        v = None
-    if v is None:
+    free = [v for v in range(len(nest.sizes)) if width > 1 and not any(v in c for c in conflicts)]
+    costs = [
+        (_cost(c, nest, width, work, dependence), c) for v in free for c in [_candidate(nest, v, width, dependence)]
+    ]
+    best, found = min(costs, key=lambda x: x[0], default=(math.inf, None))
+    if found is None or best > nest.points * (work + len(_accesses(nest))):
         loops = _scalar_loops(nest)
-        return Order(nest, loops, index, None, 1, 1, _split(nest, loops), dependence, (None,) * len(accesses))
-    loops, inside = _loops(nest, v, width, dependence)
-    vector = next(p for p, loop in enumerate(loops) if loop.axis == v)
-    tiled = width if any(loop.tile for loop in loops) else 1
-    most = 4 if work * inside * tiled <= 8 else 2 if work * inside * tiled <= 20 else 1
+        tiles: tuple[Tile | None, ...] = (None,) * len(_accesses(nest))
+        return Order(nest, loops, index, None, 1, 1, _split(nest, loops), dependence, tiles)
+    v, given, vector, body, tiles = found
+    tiled = width if any(loop.tile for loop in given) else 1
+    most = 4 if work * body * tiled <= 8 else 2 if work * body * tiled <= 20 else 1
     copies = max(1, min(most, nest.sizes[v] // width))
     chunk = width * copies * CASCADE
     if nest.sizes[v] > 2 * chunk and any(s.how == "add" and not s.access.strides[v] for s in nest.stores):
-        loops.insert(vector, Loop(v, chunk=chunk))
+        given.insert(vector, Loop(v, chunk=chunk))
         vector += 1
+    return Order(nest, tuple(given), index, vector, width, copies, _split(nest, given), dependence, tiles)
+
+
+def _candidate(nest: Nest, v: int, width: int, dependence: Sequence[frozenset[int]]) -> _Candidate:
+    loops, body = _loops(nest, v, width, dependence)
+    vector = next(p for p, loop in enumerate(loops) if loop.axis == v)
     owners = [*[None] * len(nest.loads), *nest.stores]
-    tiles = tuple(_tile(a, s, nest.sizes, v, width, loops, vector) for a, s in zip(accesses, owners, strict=True))
-    return Order(nest, tuple(loops), index, vector, width, copies, _split(nest, loops), dependence, tiles)
+    both = zip(_accesses(nest), owners, strict=True)
+    return _Candidate(v, loops, vector, body, tuple(_tile(a, s, nest.sizes, v, width, loops, vector) for a, s in both))
+
+
+def _cost(c: _Candidate, nest: Nest, width: int, work: float, dependence: Sequence[frozenset[int]]) -> float:
+    """Of a candidate, in vector operations."""
+    v, loops, vector, _, tiles = c
+    n, sizes = nest.sizes[v], nest.sizes
+    inner = [loop.axis for loop in loops[vector + 1 :]]
+    vectors = nest.points / n * -(-n // width)
+    total = work
+    for a, tile in zip(_accesses(nest), tiles, strict=True):
+        depends = {k for k, stride in enumerate(a.strides) if stride}.union(*(dependence[p.node] for p in a.at))
+        if any(v in dependence[p.node] for p in a.at):
+            cost = 2.0 * width
+        elif tile is not None:
+            t = tile.axes[0][0]
+            apart = 0.0 if tile.packed else sizes[t] % width / sizes[t]
+            cost = (tile.count if tile.packed else 4.0) * (1 - apart) + 2 * width * apart
+        else:
+            cost = {0: 0.0, 1: 1.0}.get(a.strides[v], 2.0 * width)
+        total += cost / math.prod(sizes[k] for k in inner if k not in depends)
+    ends = 6 * nest.points / math.prod([n, *(sizes[k] for k in inner)])
+    for s in nest.stores:
+        if s.how != "set" and not s.access.strides[v]:
+            whole = begin(loops, s, sizes) <= vector
+            ends += 12 * (
+                math.prod(m for m, stride in zip(sizes, s.access.strides, strict=True) if stride) if whole else vectors
+            )
+    return vectors * total + ends
 
 
 def weight(nest: Nest) -> float:
@@ -262,7 +287,8 @@ def _loops(nest: Nest, v: int, width: int, dependence: Sequence[frozenset[int]])
     for k in sorted(axes, key=lambda k: (k not in packs, far[k], -k)):
         wanted = k in packs or far[k] < far[v] or (k in reduced and streams)
         more = instances * sizes[k]
-        if wanted and sizes[k] <= SMALL and more <= UNROLLED and written([*inside, k]) <= NODES:
+        most = PACKED if k in packs else SMALL
+        if wanted and sizes[k] <= most and more <= UNROLLED and written([*inside, k]) <= NODES:
             inside.append(k)
             instances = more
     inside = [k for k in axes if k in inside]
@@ -288,10 +314,10 @@ def _tile(
 ) -> Tile | None:
     """How an access (that of store `s`, else of a load) is loaded or stored several vectors at once, or None."""
     t = next((loop.axis for loop in loops if loop.tile), None)
-    inner = loops[vector + 1 : len(loops) if s is None else begin(loops, s)]
-    straight = all(loop.unroll or loop.axis == t for loop in inner)
-    moves = [loop.axis for loop in inner if a.strides[loop.axis]]
-    if any(not loop.unroll and loop.axis != t and loop.axis in moves for loop in inner):
+    around = loops[vector + 1 : len(loops) if s is None else begin(loops, s, sizes)]
+    straight = all(loop.unroll or loop.axis == t for loop in around)
+    moves = [loop.axis for loop in loops[vector + 1 :] if a.strides[loop.axis]]
+    if any(not loop.unroll and loop.axis != t and loop.axis in moves for loop in loops[vector + 1 :]):
         return None
     own = packed_axes(a, sizes, v)
     if not own and t is not None and row_axis(a, sizes, v, width) == t:
@@ -322,17 +348,28 @@ def _split(nest: Nest, loops: Sequence[Loop]) -> int | None:
     return None
 
 
-def begin(loops: Sequence[Loop], s: Store) -> int:
-    """The loop from which inwards store `s` reduces all: there its accumulators live in registers."""
-    p = len(loops)
-    if s.how != "set" and not s.access.at:
-        while p and not s.access.strides[loops[p - 1].axis]:
-            p -= 1
-    return p
+def begin(loops: Sequence[Loop], s: Store, sizes: Sequence[int]) -> int:
+    """The loop from which inwards store `s` reduces all: there its accumulators live in registers.
+
+    Unrolled loops that it does not reduce may be among them: then there is an accumulator for each of their places.
+    """
+    p = end = len(loops)
+    if s.how == "set" or s.access.at:
+        return end
+    while p and not s.access.strides[loops[p - 1].axis]:
+        p -= 1
+    q = p
+    while q and (loops[q - 1].unroll or not s.access.strides[loops[q - 1].axis]):
+        q -= 1
+    while q < p and s.access.strides[loops[q].axis]:
+        q += 1
+    kept = math.prod(sizes[loop.axis] for loop in loops[q:] if s.access.strides[loop.axis])
+    return q if kept <= INSTANCES else p
 
 
 def adds_to_memory(order: Order, s: Store) -> bool:
     """Whether what a store puts is combined with what is there: kept, or put there in an earlier pass."""
     if s.how == "set":
         return False
-    return s.keep or any(not s.access.strides[loop.axis] for loop in order.loops[: begin(order.loops, s)])
+    first = begin(order.loops, s, order.nest.sizes)
+    return s.keep or any(not s.access.strides[loop.axis] for loop in order.loops[:first])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from symgrad.compile.llvm.writer import Writer
 from symgrad.compile.nest import Access
 
-PACKED = 9  # elements that the vectorised axis steps over, at most
+PACKED = 16  # elements that the vectorised axis steps over, at most
 
 
 @dataclass(frozen=True)
