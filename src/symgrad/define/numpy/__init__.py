@@ -4,11 +4,14 @@
 """
 
 from symgrad.define.numpy import (
+    differences,
     fourier,
     functions,
     joining,
     linalg,
+    nans,
     products,
+    quantiles,
     reductions,
     scipy_linalg,
     selecting,
@@ -19,11 +22,14 @@ from symgrad.define.numpy.trace import Traced, trace
 
 __all__ = [
     "Traced",
+    "differences",
     "fourier",
     "functions",
     "joining",
     "linalg",
+    "nans",
     "products",
+    "quantiles",
     "reductions",
     "scipy_linalg",
     "selecting",

@@ -12,7 +12,6 @@ from symgrad.define.numpy.broadcast import (
     axes_of,
     broadcast_to,
     elementwise,
-    floating,
     numeric,
     reshaped,
     result_dtype,
@@ -57,17 +56,6 @@ def sum_(
     result = Array(g, i)
     initial = given(initial, 0)
     return result if initial is None or (not isinstance(initial, Array) and initial == 0) else result + initial
-
-
-@implements(np.mean)
-def mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
-) -> Array:
-    if given(where, True) is not True:
-        refuse("np.mean with where=: write np.sum(np.where(c, x, 0)) / np.sum(c)")
-    x = floating(a) if dtype is None else cast(a, dtype)
-    n = math.prod(x.shape[k] for k in axes_of(axis, x.ndim))
-    return np.sum(x, axis=axis, keepdims=given(keepdims, False)) / n  # type: ignore[return-value,call-overload]
 
 
 @implements(np.transpose, np.permute_dims)

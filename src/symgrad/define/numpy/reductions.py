@@ -10,7 +10,7 @@ import numpy as np
 
 from symgrad.define.numpy.broadcast import axes_of, floating, numeric, reshaped, transposed, with_ones
 from symgrad.define.numpy.functions import given
-from symgrad.define.numpy.tracer import Array, cast, implements, refuse
+from symgrad.define.numpy.tracer import Array, cast, implements
 from symgrad.graph import REGISTER
 
 
@@ -44,17 +44,29 @@ def along(name: str, x: Array, axis: Any, *more: int, **attrs: Any) -> Array:
     return Array(g, transposed(g, i, [order.index(k) for k in range(rank)]))
 
 
-def _plain(where: Any, name: str) -> None:
-    if given(where, True) is not True:
-        refuse(f"{name} with where=: write {name}(np.where(condition, x, neutral))")
+def chosen(a: Any, where: Any, neutral: Any) -> Any:
+    """`a` where the condition holds, elsewhere what changes nothing; broadcast together."""
+    where = given(where, True)
+    return a if where is True else np.where(where, a, np.asarray(neutral, a.dtype))
+
+
+def counted(a: Any, axis: Any, where: Any, keepdims: bool = False) -> Any:
+    """How many elements are reduced: a number, or an array where a condition chooses them."""
+    where = given(where, True)
+    if where is True:
+        return math.prod(a.shape[k] for k in axes_of(axis, a.ndim))
+    return np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
 
 
 def _extreme(name: str, binary: Any, shown: str) -> Callable[..., Any]:
     def meaning(
         a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True
     ) -> Any:
-        _plain(where, shown)
         initial = given(initial)
+        if given(where, True) is not True:
+            if initial is None:
+                raise ValueError(f"{shown} with where= needs initial=")
+            a = np.where(where, a, np.asarray(initial).astype(a.dtype))
         if a.dtype.kind == "b":
             return cast(meaning(cast(a, "int64"), axis, out, keepdims, initial), "bool")
         if initial is None and not math.prod(a.shape[k] for k in axes_of(axis, a.ndim)):
@@ -81,8 +93,7 @@ def prod(
     initial: Any = 1,
     where: Any = True,
 ) -> Any:
-    _plain(where, "np.prod")
-    x = numeric(a) if dtype is None else cast(a, dtype)
+    x = chosen(numeric(a) if dtype is None else cast(a, dtype), where, 1)
     result = reduced("prod", x, axis, keepdims)
     initial = given(initial, 1)
     return result if not isinstance(initial, Array) and initial == 1 else result * initial
@@ -90,20 +101,50 @@ def prod(
 
 @implements(np.any)
 def any_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    _plain(where, "np.any")
-    return np.sum(cast(cast(a, "bool"), "int64"), axis=axis, keepdims=given(keepdims, False)) > 0  # type: ignore[call-overload]
+    return np.sum(cast(chosen(cast(a, "bool"), where, False), "int64"), axis=axis, keepdims=given(keepdims, False)) > 0  # type: ignore[call-overload]
 
 
 @implements(np.all)
 def all_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    _plain(where, "np.all")
-    wrong = cast(~cast(a, "bool"), "int64")
+    wrong = cast(chosen(~cast(a, "bool"), where, False), "int64")
     return np.sum(wrong, axis=axis, keepdims=given(keepdims, False)) == 0  # type: ignore[call-overload]
 
 
 @implements(np.count_nonzero)
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.sum(cast(a, "bool"), axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+
+
+@implements(np.mean)
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
+) -> Array:
+    x = floating(a) if dtype is None else cast(a, dtype)
+    keepdims = given(keepdims, False)
+    total = np.sum(chosen(x, where, 0), axis=axis, keepdims=keepdims)
+    return _over(total, counted(x, axis, where, keepdims))
+
+
+def _over(total: Any, count: Any) -> Any:
+    """A sum divided by a number of elements, in the sum's dtype."""
+    return total / (cast(count, total.dtype) if isinstance(count, Array) else count)
+
+
+def variance(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, centre: Any) -> tuple[Any, Any, Any]:
+    """(distances from the mean, number of elements less ddof, the variance)."""
+    x = floating(a) if dtype is None else cast(a, dtype)
+    keepdims = given(keepdims, False)
+    if centre is None:
+        centre = mean(x, axis, None, None, True, where=where)
+    apart = chosen(x - centre, where, 0)
+    count = counted(x, axis, where, keepdims) - ddof
+    if isinstance(count, Array):
+        count = np.maximum(count, 0)
+    return apart, count, _over(np.sum(apart**2, axis=axis, keepdims=keepdims), count)
+
+
+def _freedom(ddof: Any, correction: Any) -> Any:
+    return ddof if given(correction) is None else correction
 
 
 @implements(np.var)
@@ -119,21 +160,26 @@ def var(
     mean: Any = None,
     correction: Any = None,
 ) -> Any:
-    _plain(where, "np.var")
-    x = floating(a) if dtype is None else cast(a, dtype)
-    given_mean = given(mean)
-    centre = np.mean(x, axis=axis, keepdims=True) if given_mean is None else given_mean
-    n = math.prod(x.shape[k] for k in axes_of(axis, x.ndim)) - given(
-        correction, ddof if correction is None else correction
-    )
-    return np.sum((x - centre) ** 2, axis=axis, keepdims=given(keepdims, False)) / n  # type: ignore[call-overload]
+    return variance(a, axis, dtype, _freedom(ddof, correction), keepdims, where, given(mean))[2]
 
 
 @implements(np.std)
 def std(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, **more: Any
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Any:
-    return np.sqrt(var(a, axis, dtype, out, ddof, keepdims, **more))
+    apart, count, value = variance(a, axis, dtype, _freedom(ddof, correction), keepdims, where, given(mean))
+    if given(where, True) is True and given(mean) is None and count == 1 == counted(apart, axis, True):
+        return np.sum(np.abs(apart), axis=axis, keepdims=given(keepdims, False))  # 0, and so is its derivative
+    return np.sqrt(value)
 
 
 @implements(np.ptp)
@@ -155,69 +201,10 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         (at,) = axes_of(axis, np.ndim(a))
         weights = np.reshape(weights, [-1 if k == at else 1 for k in range(np.ndim(a))])
         weights = np.broadcast_to(weights, np.shape(a))
-    scale = np.sum(weights, axis=axis, keepdims=keepdims)
-    result = np.sum(np.multiply(a, weights), axis=axis, keepdims=keepdims) / scale
+    wide = np.result_type(a.dtype, weights.dtype, *(["float64"] if a.dtype.kind in "ib" else []))
+    scale = np.sum(weights, axis=axis, keepdims=keepdims, dtype=wide)
+    result = np.sum(np.multiply(a, weights), axis=axis, keepdims=keepdims, dtype=wide) / scale
     return (result, scale) if returned else result
-
-
-def _without_nan(fn: Any, neutral: float) -> Callable[..., Any]:
-    def meaning(a: Any, *args: Any, **keywords: Any) -> Any:
-        return fn(np.where(np.isnan(a), neutral, a) if a.dtype.kind == "f" else a, *args, **keywords)
-
-    return meaning
-
-
-implements(np.nansum)(_without_nan(np.sum, 0))
-implements(np.nanprod)(_without_nan(np.prod, 1))
-implements(np.nancumsum)(_without_nan(np.cumsum, 0))
-implements(np.nancumprod)(_without_nan(np.cumprod, 1))
-
-
-def _nan_extreme(fn: Any, neutral: float) -> Callable[..., Any]:
-    def meaning(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **more: Any) -> Any:
-        if a.dtype.kind != "f":
-            return fn(a, axis=axis, keepdims=given(keepdims, False))
-        value = fn(np.where(np.isnan(a), neutral, a), axis=axis, keepdims=given(keepdims, False))
-        return np.where(np.all(np.isnan(a), axis=axis, keepdims=given(keepdims, False)), np.nan, value)
-
-    return meaning
-
-
-implements(np.nanmax)(_nan_extreme(np.max, -np.inf))
-implements(np.nanmin)(_nan_extreme(np.min, np.inf))
-
-
-@implements(np.nanmean)
-def nanmean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
-) -> Any:
-    _plain(where, "np.nanmean")
-    x, keepdims = floating(a), given(keepdims, False)
-    return np.nansum(x, axis=axis, keepdims=keepdims) / np.sum(~np.isnan(x), axis=axis, keepdims=keepdims)
-
-
-@implements(np.nanvar)
-def nanvar(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-) -> Any:
-    _plain(where, "np.nanvar")
-    x, keepdims = floating(a), given(keepdims, False)
-    apart = np.where(np.isnan(x), 0, x - np.nanmean(x, axis=axis, keepdims=True))
-    return np.sum(apart**2, axis=axis, keepdims=keepdims) / (
-        np.sum(~np.isnan(x), axis=axis, keepdims=keepdims) - given(ddof, 0)
-    )
-
-
-@implements(np.nanstd)
-def nanstd(a: Any, *args: Any, **keywords: Any) -> Any:
-    return np.sqrt(nanvar(a, *args, **keywords))
 
 
 @implements(np.cumsum)
@@ -248,45 +235,11 @@ def accumulated(ufunc: Any) -> Callable[..., Any] | None:
     }.get(ufunc)
 
 
-@implements(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    (at,) = axes_of(axis, np.ndim(a))
-    parts = [given(prepend), a, given(append)]
-    if parts[0] is not None or parts[2] is not None:
-        own = [1 if k == at else m for k, m in enumerate(np.shape(a))]
-        parts = [np.broadcast_to(p, own) if p is not None and np.ndim(p) == 0 else p for p in parts]
-        a = np.concatenate([p for p in parts if p is not None], axis=at)
-    lead = (slice(None),) * at
-    for _ in range(n):
-        after, before = a[(*lead, slice(1, None))], a[(*lead, slice(None, -1))]
-        a = (after != before) if a.dtype.kind == "b" else after - before
-    return a
-
-
-@implements(np.ediff1d)
-def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    parts = [to_begin, np.diff(np.ravel(ary)), to_end]
-    return np.concatenate([np.ravel(p) for p in parts if p is not None])
-
-
-@implements(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    (at,) = axes_of(axis, np.ndim(y))
-    lead = (slice(None),) * at
-    if x is None:
-        step: Any = dx
-    else:
-        step = np.diff(x, axis=at if np.ndim(x) == np.ndim(y) else -1)
-        if np.ndim(x) != np.ndim(y):
-            step = np.reshape(step, [-1 if k == at else 1 for k in range(np.ndim(y))])
-    pairs = np.add(y[(*lead, slice(1, None))], y[(*lead, slice(None, -1))])
-    return np.sum(step * pairs / 2.0, axis=at)
-
-
 @implements(np.cumulative_sum)
 def cumulative_sum(
     x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
 ) -> Any:
+    _one_axis(x, axis)
     y = np.cumsum(x, axis=axis, dtype=dtype)
     return _with_initial(y, axis, 0) if include_initial else y
 
@@ -295,30 +248,17 @@ def cumulative_sum(
 def cumulative_prod(
     x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
 ) -> Any:
+    _one_axis(x, axis)
     y = np.cumprod(x, axis=axis, dtype=dtype)
     return _with_initial(y, axis, 1) if include_initial else y
+
+
+def _one_axis(x: Any, axis: Any) -> None:
+    if axis is None and x.ndim > 1:
+        raise ValueError("an array with several axes needs axis=")
 
 
 def _with_initial(y: Any, axis: Any, value: int) -> Any:
     at = 0 if axis is None else axis % y.ndim
     first = np.full_like(y, value, shape=[1 if k == at else n for k, n in enumerate(y.shape)])
     return np.concatenate([first, y], axis=at)
-
-
-@implements(np.gradient)
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    if edge_order != 1 or any(np.ndim(v) for v in varargs):
-        refuse("np.gradient with edge_order=2 or coordinates: write the differences out")
-    axes = axes_of(axis, f.ndim)
-    steps = list(varargs) * len(axes) if len(varargs) == 1 else list(varargs) or [1.0] * len(axes)
-    found = []
-    for at, h in zip(axes, steps, strict=True):
-        lead = (slice(None),) * at
-
-        def part(a: Any, b: Any, lead: tuple[Any, ...] = lead) -> Any:
-            return f[(*lead, slice(a, b))]
-
-        ends = part(1, 2) - part(0, 1), part(-1, None) - part(-2, -1)
-        inner = (part(2, None) - part(None, -2)) / 2.0
-        found.append(np.concatenate([ends[0], inner, ends[1]], axis=at) / h)
-    return found[0] if len(found) == 1 else tuple(found)

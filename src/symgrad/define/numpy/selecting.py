@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.broadcast import axes_of, broadcast_to, floating, transposed
+from symgrad.define.numpy.broadcast import axes_of, broadcast_to, transposed
 from symgrad.define.numpy.functions import given
 from symgrad.define.numpy.indexing import diagonal_places
 from symgrad.define.numpy.reductions import along, merged
@@ -242,51 +242,6 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     else:
         values = node(g, weights, "float64")
     return Array(g, g.build(REGISTER["scatter_add"], (values, node(g, x, "int64")), (-1, n)))
-
-
-@implements(np.median)
-def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-    return quantile(a, 0.5, axis=axis, keepdims=given(keepdims, False))
-
-
-@implements(np.percentile)
-def percentile(a: Any, q: Any, *args: Any, **keywords: Any) -> Any:
-    return quantile(a, np.true_divide(q, 100), *args, **keywords)
-
-
-@implements(np.quantile)
-def quantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    *,
-    weights: Any = None,
-    **_: Any,
-) -> Any:
-    if method != "linear" or weights is not None or is_traced(q) or not is_traced(a):
-        refuse("np.quantile of traced q, with weights= or a method other than 'linear': sort and index instead")
-    x = floating(a)
-    axes = axes_of(axis, x.ndim)
-    rows = np.sort(Array(x.graph, merged(x, axes)), axis=-1)
-    n = rows.shape[-1]
-    place = np.asarray(q, dtype=np.float64) * (n - 1)
-    low = np.floor(place).astype(np.int64)
-    high = np.minimum(low + 1, n - 1)
-    weight = np.reshape((place - low).astype(x.dtype), low.shape + (1,) * (rows.ndim - 1))
-    first, second = (
-        np.moveaxis(np.reshape(rows[..., np.ravel(k)], (*rows.shape[:-1], k.size)), -1, 0) for k in (low, high)
-    )
-    first, second = (np.reshape(v, low.shape + rows.shape[:-1]) for v in (first, second))
-    result = first + (second - first) * weight
-    if np.any(np.isnan(np.asarray(q))):
-        raise ValueError("q must be in the range [0, 1]")
-    if given(keepdims, False):
-        result = np.reshape(result, low.shape + tuple(1 if k in axes else m for k, m in enumerate(x.shape)))
-    return result
 
 
 @implements(np.nan_to_num)
