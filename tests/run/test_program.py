@@ -16,6 +16,7 @@ from symgrad.compile.plan import plan
 from symgrad.graph import REGISTER, Graph, Node, Type
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import contract
+from symgrad.ops.literal import constant_array
 from symgrad.run.program import Program
 
 RNG = np.random.default_rng(5)
@@ -71,7 +72,7 @@ def same(graph: Graph, inputs: Any, outputs: Any, args: Any, native: bool = True
     for x, y, o in zip(got, want, outputs, strict=True):
         assert x.dtype == graph.types[o].dtype
         assert x.shape == graph.types[o].shape
-        scale = float(np.max(np.abs(y), initial=1.0)) if x.dtype.kind == "f" else 1.0
+        scale = float(np.max(np.abs(y), initial=1.0, where=np.isfinite(y))) if x.dtype.kind == "f" else 1.0
         np.testing.assert_allclose(x, np.broadcast_to(y, x.shape), rtol=tolerance, atol=tolerance * scale)
         assert not any(np.may_share_memory(x, a) for a in arrays)
     for a, b in zip(arrays, before, strict=True):
@@ -257,6 +258,68 @@ def test_a_result_given_twice_and_an_argument_as_result() -> None:
     a, b, c = same(g, [x], [y, y, x], [np.arange(3.0)])
     assert not np.may_share_memory(a, b)
     assert c.flags.writeable
+
+
+PLACES = np.array([[2, 0, 2], [1, 1, 3]])
+STRUCTURE = {
+    "slice": lambda x: _op("slice", x, start=(1, 2), stop=(6, 9), step=(2, 3)),
+    "pad": lambda x: _op("pad", x, low=(1, 0), high=(0, 2), interior=(2, 1)),
+    "pads added": lambda x: (
+        _op("pad", x, low=(1, 0), high=(0, 2), interior=(0, 0))
+        - _op("pad", _op("sin", x), low=(0, 1), high=(1, 1), interior=(0, 0))
+    ),
+    "flip": lambda x: _op("flip", x, axes=(-1, -2)),
+    "concatenate": lambda x: _op("concatenate", x, _op("cos", x), x, axis=-1),
+    "reductions": lambda x: _op("amax", x) + _op("amin", x) * _op("prod", x),
+    "logsumexp": lambda x: _op("logsumexp", 300 * x),
+    "cumsum": lambda x: _op("cumsum", _op("sin", x)),
+    "take": lambda x: _op("take", _op("sin", x), _places(x, PLACES), axis=-2),
+    "scatter": lambda x: _op("scatter_add", x, _places(x, np.array([1, 0, 1, 2, 4, 1, 1])), axis=-2, n=5),
+    "scatter added": lambda x: (
+        _op("sin", x) - _op("scatter_add", x, _places(x, np.array([1, 0, 1, 2, 4, 1, 1])), axis=-2, n=7)
+    ),
+    "take along": lambda x: _op("take_along", _op("cos", x), _places(x, np.tile([3, 3, 9, 0], (7, 1)))),
+    "put along": lambda x: _op("put_along", x, _places(x, np.tile(np.arange(10) % 4, (7, 1))), n=4),
+    "sorted": lambda x: _op("take_along", x, _op("argsort", x)),
+    "decomposition": lambda x: _op("svd", x, take=1) + _op("sin", _op("svd", x, take=1)),
+    "both vectors": lambda x: Node(
+        x.graph, contract(x.graph, [(_op("svd", x, take=0).id, (0, 1)), (_op("svd", x, take=2).id, (1, 2))], (2, 0))
+    ),
+}
+
+
+def _op(name: str, *args: Any, **attrs: Any) -> Node:
+    return REGISTER[name](*args, **attrs)
+
+
+def _places(x: Node, places: Any) -> Node:
+    return Node(x.graph, constant_array(x.graph, places))
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["interpreted", "native"])
+@pytest.mark.parametrize("name", STRUCTURE)
+def test_operations_on_arrays(name: str, native: bool) -> None:
+    g = Graph()
+    x = Node(g, g.input("x", Type("float64", (7, 10))))
+    own = STRUCTURE[name](x).id
+    root = REGISTER["tanh"](Node(g, own)).id
+    same(g, [x.id], [own, root], [RNG.uniform(-1, 1, (7, 10))], native)
+
+
+def test_special_values_in_reductions() -> None:
+    g = Graph()
+    x = Node(g, g.input("x", Type("float64", (4, 3))))
+    outputs = [_op(name, x).id for name in ("amax", "amin", "prod", "logsumexp")]
+    values = np.array([[1, np.nan, 2], [np.inf, 1, 0], [-np.inf, 0, 1], [-np.inf, -np.inf, -np.inf]])
+    same(g, [x.id], outputs, [values])
+
+
+def test_a_place_outside_its_array_is_an_error() -> None:
+    x = np.arange(5.0)
+    f = sg.function(lambda x, i: np.sin(np.take(x, i)), name="f").specialise(x, np.array([1, 2])).compile()
+    np.testing.assert_allclose(f(x, np.array([4, 0])), np.sin(x[[4, 0]]))
+    with pytest.raises(sg.ArgumentError, match="outside"):
+        f(x, np.array([5, 0]))
 
 
 def test_an_array_and_its_reshape_are_two_results() -> None:

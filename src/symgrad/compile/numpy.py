@@ -35,9 +35,7 @@ class Reference:
         self._inputs = list(inputs)
         self._outputs = list(outputs)
         self._size = len(graph)
-        whole: dict[
-            Any, int
-        ] = {}  # where the results of a loop or decomposition stand: several nodes may take one each
+        whole: dict[Any, int] = {}  # where all results of a loop or decomposition stand: nodes may take one each
         for i, op in enumerate(graph.ops):
             if not live[i] or op is INPUT:
                 continue
@@ -48,8 +46,7 @@ class Reference:
                 key = op, graph.args[i], *rest
                 if key not in whole:
                     whole[key] = self._size
-                    every = _loop(graph, i) if op.name == "fold" else PARTS[op.name]
-                    self._steps.append((self._size, every, graph.args[i], {}))
+                    self._steps.append((self._size, node_call(graph, i), graph.args[i], {}))
                     self._size += 1
                 self._steps.append((i, itemgetter(take), (whole[key],), {}))
             else:
@@ -127,10 +124,10 @@ def _loop(graph: Graph, i: int) -> Any:
 
 
 def node_call(graph: Graph, i: int) -> Any:
-    """Node `i` as a function of its arguments' values."""
-    if graph.ops[i].name == "fold":
-        run, take = _loop(graph, i), graph.attrs[i][1]
-        return lambda *values: run(*values)[take]
+    """Node `i` as a function of its arguments' values; all results of a loop or decomposition that it takes one of."""
+    op = graph.ops[i]
+    if op.attrs[-1:] == ("take",):
+        return _loop(graph, i) if op.name == "fold" else PARTS[op.name]
     return partial(_call(graph.ops[i]), **_attributes(graph, i))
 
 

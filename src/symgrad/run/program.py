@@ -185,8 +185,8 @@ def _library(step: Library, memory: list[Any]) -> None:
         if isinstance(a, np.ndarray):
             a.flags.writeable = False
     value = step.call(*arguments)
-    (out,) = step.out
-    _seen(out, memory)[...] = value
+    for out, x in zip(step.out, [value[k] for k in step.takes] if step.takes else [value], strict=True):
+        _seen(out, memory)[...] = x
 
 
 def _mirror(a: Any) -> None:

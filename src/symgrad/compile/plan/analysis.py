@@ -154,7 +154,7 @@ class Analysis:
             return True
         if self.kinds[i] == MAP and name == "einsum":
             return any(g.ops[a].name in ("delta", "basis") for a in g.args[i])
-        if self.kinds[i] == PRODUCT or name in ("pad", "scatter_add"):
+        if self.kinds[i] == PRODUCT or name in ("pad", "scatter_add", "put_along"):
             return len(self.uses[i]) == 1
         return False
 

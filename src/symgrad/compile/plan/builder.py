@@ -97,6 +97,12 @@ class Builder:
                 return [p]
             found = Index((), 0, ((self._known[p], 1, g.types[x].lengths[axis]),))
             return [p, (x, (*index[:axis], found, *index[axis + more :]))]
+        if g.ops[i].name == "take_along":
+            x, place = args
+            if (place, index) not in self._known:
+                return [(place, index)]
+            found = Index((), 0, ((self._known[place, index], 1, g.types[x].lengths[-1]),))
+            return [(place, index), (x, (*index[:-1], found))]
         read = readings(g, i)
         assert read is not None  # the planner puts the argument into memory
         return [(a, at(r, index)) for a, r in zip(args, read, strict=True)]
@@ -121,7 +127,7 @@ class Builder:
         values = [self._known[p] for p in needs]
         if op.name == "einsum":
             return self._product(needs, values)
-        if op.name in ("broadcast", "reshape", "element", "slice", "flip", "take"):
+        if op.name in ("broadcast", "reshape", "element", "slice", "flip", "take", "take_along"):
             return values[-1]
         attrs = g.attrs[i]
         if op.name == "cast" and attrs[0] in FLOATS:

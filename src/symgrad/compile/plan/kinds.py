@@ -29,6 +29,8 @@ _LIGHT = frozenset(
 _SOLVES = frozenset({"divide", "sqrt"})
 GEMM, GEMV = 1000, 4096
 """Multiplications from which on a product of matrices, or of a matrix and a vector, is worth a call of BLAS."""
+FEW = 64
+"""Elements up to which the matrices of a batch are summed by loops."""
 
 Reading = list[tuple[int | None, int, int]]
 """Per axis of an argument (axis of the result, start, step): the element at start + step * index."""
@@ -51,11 +53,11 @@ def kind(g: Graph, i: int) -> str:
         return PRODUCT if is_product(g, i) else REDUCE
     if name in ("broadcast", "reshape", "element", "slice", "flip"):
         return VIEW
-    if name in ("delta", "basis", "take"):
+    if name in ("delta", "basis", "take", "take_along"):
         return MAP
     if name in HOW:
         return REDUCE
-    if name in ("pad", "concatenate", "stack", "scatter_add"):
+    if name in ("pad", "concatenate", "stack", "scatter_add", "put_along"):
         return REGION
     if op.kind not in ("elementwise", "constant") or not g.args[i]:
         return LIBRARY
@@ -84,7 +86,7 @@ def weight(g: Graph, i: int) -> float:
         return 1.0
     if op.name == "einsum":
         return len(g.args[i]) - 1.0
-    if op.name in ("delta", "basis", "take"):
+    if op.name in ("delta", "basis", "take", "take_along"):
         return 1.0
     if op.name in _SOLVES:
         return 4.0
@@ -124,6 +126,8 @@ def is_product(g: Graph, i: int) -> bool:
         return False
     if m == 1 or n == 1:
         return m * n * k >= GEMV
+    if batch and m * n <= FEW:
+        return False
     return m * n * k >= GEMM
 
 

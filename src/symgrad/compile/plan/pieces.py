@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from symgrad.compile.nest import Nest
 from symgrad.compile.plan.builder import Builder
 from symgrad.compile.plan.kinds import label_sizes
 from symgrad.compile.plan.views import Index, View, along
-from symgrad.graph import REGISTER
+from symgrad.graph import REGISTER, Graph
 from symgrad.ops.subscripts import Labels, parse
 
 if TYPE_CHECKING:
@@ -25,6 +26,17 @@ def scaled(b: Builder, value: int, factor: float) -> int:
         return value
     number = int(factor) if factor == int(factor) else factor
     return b.body.build(MULTIPLY, (b.body.const(number, b.body.types[value].dtype), value))
+
+
+def thickness(g: Graph, i: int) -> int:
+    """How many elements of node `i`, a product with identities or unit vectors, are not zero by those."""
+    if g.ops[i].name != "einsum":
+        return 1 if g.ops[i].name == "basis" else g.types[i].lengths[0]
+    size = math.prod(g.types[i].lengths)
+    for a in g.args[i]:
+        if g.ops[a].name in ("delta", "basis"):
+            size //= max(g.types[a].lengths[0], 1)
+    return size
 
 
 def diagonal(p: Planner, i: int, view: View, factor: float) -> Nest:
@@ -72,7 +84,7 @@ def regions(p: Planner, i: int, view: View, factor: float, fresh: bool) -> list[
     """
     g = p.g
     name, args = g.ops[i].name, g.args[i]
-    if name == "scatter_add":
+    if name in ("scatter_add", "put_along"):
         return [_scatter(p, i, view, factor)]
     if name == "stack":
         places = list(itertools.product(*map(range, view.shape)))
@@ -119,11 +131,15 @@ def _scatter(p: Planner, i: int, view: View, factor: float) -> Nest:
     """Adds each element to the place along one axis that an array of integers says."""
     g = p.g
     x, places = g.args[i]
-    axis, n = len(view.shape) + g.attrs[i][0], g.attrs[i][1]
     b = p.builder(g.types[x].lengths, i)
-    more = len(g.types[places].shape)
     point = b.identity
-    place = Index((), 0, ((b.value(places, point[axis : axis + more]), 1, n),))
-    value = scaled(b, b.value(x, point), factor)
-    b.store(value, view, (*point[:axis], place, *point[axis + more :]), "add", keep=True)
+    if g.ops[i].name == "put_along":
+        place = Index((), 0, ((b.value(places, point), 1, g.attrs[i][0]),))
+        index = (*point[:-1], place)
+    else:
+        axis, n = len(view.shape) + g.attrs[i][0], g.attrs[i][1]
+        more = len(g.types[places].shape)
+        place = Index((), 0, ((b.value(places, point[axis : axis + more]), 1, n),))
+        index = (*point[:axis], place, *point[axis + more :])
+    b.store(scaled(b, b.value(x, point), factor), view, index, "add", keep=True)
     return b.nest()

@@ -16,8 +16,9 @@ from symgrad.compile.numpy import constant, node_call
 from symgrad.compile.plan import kinds, memory
 from symgrad.compile.plan.analysis import Analysis
 from symgrad.compile.plan.builder import Builder, Indices, Point
+from symgrad.compile.plan.expand import expanded
 from symgrad.compile.plan.kinds import HOW, LIBRARY, MAP, PRODUCT, REDUCE, REGION, VIEW
-from symgrad.compile.plan.pieces import diagonal, regions, scaled
+from symgrad.compile.plan.pieces import diagonal, regions, scaled, thickness
 from symgrad.compile.plan.products import contraction, symmetric
 from symgrad.compile.plan.steps import CONSTANT, INPUT, RESULT, TEMPORARY, Buffer, Library, Plan, Step
 from symgrad.compile.plan.views import Shape, View, along, contiguous
@@ -27,13 +28,16 @@ from symgrad.ops.subscripts import parse
 ADD = REGISTER["add"]
 STORES, NODES = 8, 300
 """Up to here a nest takes in another one."""
+WIDE = 24
+"""A diagonal of more than this part of the elements is added in a pass over all of them: cache lines are read whole."""
 LARGE = 1 << 16
 """Bytes from which on a result that begins as zeros gets them from the system."""
 
 
 def plan(g: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Plan:
     """The plan of `outputs`, of concrete shapes. A result per output, each in a buffer of its own."""
-    return Planner(g, inputs, outputs).run()
+    lean, roots = expanded(g, outputs)
+    return Planner(lean, [lean.input(*g.attrs[i]) for i in inputs], roots).run()
 
 
 class Planner:
@@ -149,8 +153,8 @@ class Planner:
             self.finished[i] = len(self.steps) - 1
         else:
             assert kind == LIBRARY
-            self.library(i)
-            self.finished[i] = len(self.steps) - 1
+            if i not in self.finished:
+                self.library(i)
 
     # Nests
 
@@ -255,6 +259,9 @@ class Planner:
         products = [t for t in terms if known.kinds[t[1]] == PRODUCT and known.is_partial(t[1])]
         pieces = [t for t in terms if known.kinds[t[1]] != PRODUCT and known.is_partial(t[1])]
         rest = [t for t in terms if t not in products and t not in pieces]
+        if rest:  # what is all over the result is done in the same pass
+            wide = [t for t in pieces if known.kinds[t[1]] == MAP and WIDE * thickness(self.g, t[1]) >= view.size]
+            rest, pieces = rest + wide, [t for t in pieces if t not in wide]
         products.sort(key=lambda t: not self.is_symmetric(t[1]))
         for k, (c, t, path) in enumerate(products):
             self.product(t, self.behind(view, path), c, 1.0 if k else 0.0)
@@ -299,7 +306,7 @@ class Planner:
         self.steps.append(b.nest())
 
     def region(self, i: int, view: View, factor: float, fresh: bool) -> None:
-        if fresh and self.g.ops[i].name in ("pad", "scatter_add"):
+        if fresh and self.g.ops[i].name in ("pad", "scatter_add", "put_along"):
             self.zero(view)
         self.steps += regions(self, i, view, factor, fresh)
 
@@ -332,12 +339,27 @@ class Planner:
         return target
 
     def library(self, i: int) -> None:
+        """A call of NumPy. Nodes that take parts of one decomposition, or of one loop, share it."""
         g = self.g
-        call = node_call(g, i)
+        takes, nodes = (), [i]
+        if g.ops[i].attrs[-1:] == ("take",):
+            nodes = [
+                j
+                for j, op in enumerate(g.ops)
+                if op is g.ops[i]
+                and self.known.live[j]
+                and g.args[j] == g.args[i]
+                and g.attrs[j][:-1] == g.attrs[i][:-1]
+            ]
+            takes = tuple([g.attrs[j][-1] for j in nodes])
+        for j in nodes:
+            if j not in self.views:
+                self.views[j] = self.new(TEMPORARY, g.types[j].dtype, g.types[j].lengths)
+            self.finished[j] = len(self.steps)
         arguments = tuple([constant(*g.attrs[a]) if g.ops[a] is CONST else self.views[a] for a in g.args[i]])
-        view = self.views[i]
-        taken = sum(self.buffers[a.buffer].bytes for a in arguments if isinstance(a, View))
-        self.steps.append(Library(g.ops[i].name, call, arguments, (view,), taken + self.buffers[view.buffer].bytes))
+        out = tuple([self.views[j] for j in nodes])
+        taken = sum(self.buffers[v.buffer].bytes for v in (*out, *arguments) if isinstance(v, View))
+        self.steps.append(Library(g.ops[i].name, node_call(g, i), arguments, out, takes, taken))
 
 
 class _Group:

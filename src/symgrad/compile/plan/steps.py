@@ -89,13 +89,15 @@ class Mirror:
 class Library:
     """out = call(*arguments): an operation of the NumPy back end. An argument is a view, or a number itself.
 
-    several: `call` gives a list, one array for each of `out`.
+    takes: which of the arrays that `call` gives goes to each of `out`; empty: it gives just one.
+    bytes: about what it takes for itself.
     """
 
     name: str
     call: Callable[..., Any]
     arguments: tuple[Any, ...]
     out: tuple[View, ...]
+    takes: tuple[int, ...]
     bytes: int
 
 
