@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from symgrad.graph import REGISTER, Graph, Node, promote
+from symgrad.graph import REGISTER, Graph, Node, Type, promote
 from symgrad.graph.node import spread
 from symgrad.ops.arith import add as ADD
 from symgrad.ops.arith import mask as MASK
@@ -352,8 +352,10 @@ class _Contraction:
         return parts[k] if all(x in wanted for x in labels) else (self._add([parts[k]], kept), kept)
 
     def _add(self, parts: Sequence[Part], out: Labels) -> int:
+        g, sizes = self.g, self.sizes
         text = subscripts([labels for _, labels in parts], out)
-        return self.g.add(REGISTER["einsum"], tuple(i for i, _ in parts), (text,))
+        type = Type(promote([g.types[i].dtype for i, _ in parts]), tuple([sizes[x] for x in out]))
+        return g.add(REGISTER["einsum"], tuple([i for i, _ in parts]), (text,), type)
 
 
 def _groups(parts: Sequence[Part], out: Labels) -> list[list[Part]]:

@@ -29,7 +29,9 @@ def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     """Stable operations, like terms merged, common factors taken out, arrays multiplied in a cheap order."""
     graph, new = factor(*stabilise(*normalise(*narrow(graph, roots))))
     for _ in range(AGAIN):
-        if len(graph) > SMALL:
+        if len(graph) > SMALL or all(
+            t.shape or op.kind == "leaf" for t, op in zip(graph.types, graph.ops, strict=True)
+        ):
             break
         once_more, ids = factor(graph, new)
         if once_more.operations(ids) >= graph.operations(new):

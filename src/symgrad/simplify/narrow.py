@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.graph import CONST, Graph
-from symgrad.ops.einsum import contract
+from symgrad.ops.einsum import Labels, contract
 from symgrad.ops.repeated import SPREAD, repeated
 
 _ELEMENTS = ("elementwise", "constant")
@@ -14,7 +14,7 @@ _ELEMENTS = ("elementwise", "constant")
 def narrow(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     """`roots` with elementwise operations on the axes that matter, in a new graph; the same one where all do."""
     live = graph.reach(roots)
-    if not any(n and _candidate(graph, i) for i, n in enumerate(live)):
+    if not any(n and _candidate(graph, i) and _axes(graph, i) is not None for i, n in enumerate(live)):
         return graph, list(roots)
     out = Graph()
     new: dict[int, int] = {}
@@ -32,15 +32,19 @@ def _candidate(g: Graph, i: int) -> bool:
     return op.kind in _ELEMENTS and bool(g.types[i].shape) and all(g.ops[a].name in SPREAD for a in g.args[i])
 
 
+def _axes(g: Graph, i: int) -> Labels | None:
+    """The axes of the elementwise node `i` along which some argument differs; None: all of them."""
+    held = {x for a in g.args[i] for x in repeated(g, a)[1]}
+    rank = len(g.types[i].shape)
+    return None if len(held) == rank else tuple(x for x in range(rank) if x in held)
+
+
 def _narrowed(g: Graph, i: int) -> int:
     """Node `i` where its arguments differ, repeated along the other axes."""
-    if not _candidate(g, i):
+    own = _axes(g, i) if _candidate(g, i) else None
+    if own is None:
         return i
     labels = tuple(range(len(g.types[i].shape)))
     sizes = dict(enumerate(g.types[i].lengths))
-    parts = [repeated(g, a) for a in g.args[i]]
-    own = tuple(x for x in labels if any(x in part for _, part in parts))
-    if own == labels:
-        return i
-    args = [contract(g, [(x, part)], own, sizes) for x, part in parts]
+    args = [contract(g, [repeated(g, a)], own, sizes) for a in g.args[i]]
     return contract(g, [(g.build(g.ops[i], tuple(args), g.attrs[i]), own)], labels, sizes)
