@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -260,6 +261,16 @@ def test_trainable_parameters():
         LOSS.torch(trainable={"a": 0.0})
 
 
+def test_pickled_modules():
+    """Plain data: unpickling writes the program anew."""
+    for module in (LOSS.torch(trainable={"w": 1.5}), net_module()):
+        again = pickle.loads(pickle.dumps(module))
+        data = torch.tensor(DATA)
+        given = (data, 3) if list(module.state_dict()) else ({"layer": Weights(data, data[0])}, data[None])
+        assert again.code == module.code
+        assert str(again(*given)) == str(module(*given))
+
+
 class Weights(NamedTuple):
     w: Any
     b: Any
@@ -268,6 +279,11 @@ class Weights(NamedTuple):
 def net(p: Any, X: Any, mode: str = "tanh") -> Any:
     z = X @ p["layer"].w + p["layer"].b
     return {"loss": np.mean(np.tanh(z) if mode == "tanh" else z), "z": (z, None)}
+
+
+def net_module() -> Any:
+    data = torch.tensor(DATA)
+    return sg.function(net).torch({"layer": Weights(data, data[0])}, data[None])
 
 
 def test_python_functions_of_pytrees():

@@ -22,6 +22,7 @@ from symgrad.dialects.torch import OPERATORS, TYPED, lowering
 from symgrad.errors import ArgumentError
 from symgrad.graph import INPUT, Graph, Op, Type
 from symgrad.graph.body import Body
+from symgrad.graph.plain import from_plain, to_plain
 from symgrad.graph.tree import Csr, Tree
 
 COUNTED = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "negative": operator.neg}
@@ -284,10 +285,8 @@ class TorchFunction(nn.Module):
         trainable: Mapping[str, Any],
     ) -> None:
         super().__init__()
-        plan = prepare(graph, inputs, outputs, has, "PyTorch")
-        self._counted = counts(plan)
-        self.program = Writer(plan, self._counted).module()
-        self._pointwise = pointwise(plan)
+        self._source: Any = (graph, inputs, outputs)
+        self._write()
         self._name, self._bind, self._tree = name, bind, tree
         self._types = [graph.types[i] for i in inputs]
         self._ranks = [len(graph.types[o].shape) for o in outputs]
@@ -306,6 +305,22 @@ class TorchFunction(nn.Module):
         for k, c in enumerate(_csr(tree)):
             self.register_buffer(f"_indptr{k}", torch.tensor(c.indptr, dtype=torch.int64), persistent=False)
             self.register_buffer(f"_indices{k}", torch.tensor(c.indices, dtype=torch.int64), persistent=False)
+
+    def _write(self) -> None:
+        plan = prepare(*self._source, has, "PyTorch")
+        self._counted = counts(plan)
+        self.program = Writer(plan, self._counted).module()
+        self._pointwise = pointwise(plan)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled and copied without the program, which is written anew."""
+        modules = {k: m for k, m in self._modules.items() if k != "program"}
+        return self.__dict__ | {"_modules": modules, "_source": to_plain(*self._source)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._source = from_plain(self._source)
+        self._write()
 
     @property
     def code(self) -> str:
