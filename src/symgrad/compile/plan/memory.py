@@ -3,6 +3,7 @@ the rest is placed in one arena, so that buffers that are not needed at once ove
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from symgrad.compile.nest import Access, Nest, load_input
@@ -76,44 +77,52 @@ def _renamed(nest: Nest, kept: list[int]) -> Nest:
 def _in_place(plan: Plan) -> None:
     """A temporary buffer whose last use is a nest that reads it exactly where it stores becomes what it stores to."""
     first, last = _lives(plan)
+    into: dict[int, int] = {}
+    """Buffers that are gone, and what stands for them."""
+
+    def now(k: int) -> int:
+        while k in into:
+            k = into[k]
+        return k
+
     for at, step in enumerate(plan.steps):
         if not isinstance(step, Nest):
             continue
+        loads = [replace(a, buffer=now(a.buffer)) for a in step.loads]
         for s in step.stores:
             new = s.access.buffer
-            if s.how != "set" or s.keep or s.access.at or first.get(new) != at:
+            if s.how != "set" or s.keep or s.access.at or first[new] != at or plan.buffers[new].zeroed:
                 continue
-            for a in step.loads:
-                old = a.buffer
+            if sum(t.access.buffer == new for t in step.stores) > 1:
+                continue
+            for old in {a.buffer for a in loads}:
                 if (
                     plan.buffers[old].kind == TEMPORARY
                     and last[old] == at
                     and plan.buffers[old].count == plan.buffers[new].count
-                    and [x for x in step.loads if x.buffer == old] == [replace(s.access, buffer=old)]
-                    and sum(t.access.buffer == new for t in step.stores) == 1
-                    and not plan.buffers[new].zeroed
+                    and all(a == replace(s.access, buffer=old) for a in loads if a.buffer == old)
                 ):
-                    plan.steps = [_moved(t, old, new) for t in plan.steps]
-                    return _in_place(plan)
-    return None
+                    into[old] = new
+                    first[new] = first[old]
+                    break
+    if into:
+        plan.steps = [_moved(t, now) for t in plan.steps]
 
 
-def _moved(step: Step, old: int, new: int) -> Step:
-    """With buffer `new` for buffer `old`."""
-    if old not in reads(step) | writes(step):
-        return step
+def _moved(step: Step, now: Callable[[int], int]) -> Step:
+    """With other numbers of buffers."""
 
     def view(v: View) -> View:
-        return v._replace(buffer=new) if v.buffer == old else v
+        return v._replace(buffer=now(v.buffer))
 
     def access(a: Access) -> Access:
-        return replace(a, buffer=new) if a.buffer == old else a
+        return replace(a, buffer=now(a.buffer))
 
     if isinstance(step, Nest):
         stores = tuple(replace(s, access=access(s.access)) for s in step.stores)
         return Nest(step.sizes, tuple(access(a) for a in step.loads), step.body, stores)
     if isinstance(step, Gemm):
-        a, b, c = (m._replace(buffer=new) if m.buffer == old else m for m in (step.a, step.b, step.c))
+        a, b, c = (m._replace(buffer=now(m.buffer)) for m in (step.a, step.b, step.c))
         return replace(step, a=a, b=b, c=c)
     if isinstance(step, Matmul):
         return Matmul(view(step.a), view(step.b), view(step.c))
@@ -142,8 +151,8 @@ def _place(plan: Plan) -> None:
     for size, k in sorted(mine, key=lambda x: (-x[0], x[1])):
         size += -size % LINE
         start = 0
-        for low, high, since, until in sorted(placed):
-            if since <= last[k] and first[k] <= until and low < start + size and start < high:
+        for low, high in sorted((p[0], p[1]) for p in placed if p[2] <= last[k] and first[k] <= p[3]):
+            if low < start + size and start < high:
                 start = high
         plan.buffers[k].at = start
         placed.append((start, start + size, first[k], last[k]))

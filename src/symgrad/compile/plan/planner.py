@@ -28,6 +28,8 @@ from symgrad.ops.subscripts import parse
 ADD = REGISTER["add"]
 STORES, NODES = 8, 300
 """Up to here a nest takes in another one."""
+BACK = 100
+"""Steps back that a nest is looked for."""
 WIDE = 24
 """A diagonal of more than this part of the elements is added in a pass over all of them: cache lines are read whole."""
 LARGE = 1 << 16
@@ -202,7 +204,7 @@ class Planner:
         """The nest that `owner`, computed from node `i`, becomes a part of: one that is there, or a new one."""
         trial = _Group(self.builder(sizes, i))
         read = self.dependencies(i, trial.builder)
-        for at in range(len(self.steps) - 1, -1, -1):
+        for at in range(len(self.steps) - 1, max(len(self.steps) - BACK, 0) - 1, -1):
             group = self.steps[at]
             if isinstance(group, _Group) and self.joins(group, at, trial.builder, read):
                 group.builder.where = self.where
