@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from symgrad.graph import Graph
+from symgrad.ops.repeated import repeated
 from symgrad.ops.subscripts import LETTERS, parse, sums
 from symgrad.show.contraction import Closed, Diagonal, Factor, Hadamard, Matrices, read
 from symgrad.show.formula import ATOM, PRODUCT, Place, Text
@@ -36,6 +37,33 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
     return None
 
 
+def unrepeated(
+    graph: Graph, i: int, texts: Mapping[int, Text], named: Container[int], place: Place
+) -> list[Text] | None:
+    """The arguments of the elementwise node `i`, those that repeat a smaller array as NumPy spreads that; None: none do.
+
+    One of them must have the whole shape.
+    """
+    args, rank = graph.args[i], len(graph.types[i].shape)
+    if graph.ops[i].kind not in ("elementwise", "constant") or rank == 0:
+        return None
+    parts = [(a, tuple(range(rank))) if a in named else repeated(graph, a) for a in args]
+    if all(x == a or not axes for (x, axes), a in zip(parts, args, strict=True)):
+        return None
+    if not any(len(axes) == rank for _, axes in parts):
+        return None
+    found = []
+    for (x, axes), a in zip(parts, args, strict=True):
+        if x == a or not axes or list(axes) != sorted(axes):
+            found.append(texts[a])
+        elif axes[-1] == rank - 1 and len(axes) == rank - axes[0]:  # the last axes
+            found.append(texts[x])
+        else:
+            places = ", ".join(":" if k in axes else "None" for k in range(axes[0], rank))
+            found.append(Text(f"{place(texts[x], ATOM)}[{places}]", ATOM))
+    return found
+
+
 def bare(graph: Graph, i: int, args: Sequence[Text]) -> list[Text]:
     """The arguments of an elementwise operation: a number that is the same everywhere is just the number."""
     out = list(args)
@@ -64,6 +92,8 @@ def _einsum(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
     found.sort(key=lambda t: sorted(out.index(x) if x in out else len(out) for x in t[0]))
     letters = dict(zip(dict.fromkeys([*out, *(x for p, _ in found for x in p)]), LETTERS, strict=False))
     left, right = (["".join(letters[x] for x in p) for p in side] for side in ([p for p, _ in found], [out]))
+    if len(found) == 1 and left == right:
+        return Text("*".join([*numbers, place(Text(found[0][1], args[-1].strength), PRODUCT)]), PRODUCT)
     if len(found) == 1 and sorted(left[0]) == sorted(right[0]):  # axes in another order
         axes = ", ".join(str(left[0].index(x)) for x in right[0])
         moved = Text(f"{place(Text(found[0][1], args[-1].strength), ATOM)}.transpose({axes})", ATOM)
@@ -113,7 +143,9 @@ def _product(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> T
         return Text(_factor(first, args, place), ATOM)
     if len(factors) == 2 and others[0].operand < 0:  # times ones: a sum over the last axis
         if others[0].size == 1:
-            return Text(f"{place(Text(_factor(first, args, place), ATOM), ATOM)}[:, 0]", ATOM)
+            plain = first.role == "plain" and first.operand >= 0
+            matrix = args[first.operand] if plain else Text(_factor(first, args, place), ATOM)
+            return Text(f"{place(matrix, ATOM)}[:, 0]", ATOM)
         if first.role == "transposed":
             return Text(f"np.sum({args[first.operand].text}, axis=0)", ATOM)
         return Text(f"np.sum({_factor(first, args, place)}, axis=1)", ATOM)

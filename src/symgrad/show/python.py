@@ -71,7 +71,9 @@ class Python:
         return Text(text, SIGN if text.startswith("-") else ATOM)
 
     def array(self, walk: Walk, i: int) -> Text | None:
-        return None
+        """An operation on elements of which some only repeat others: NumPy does that by itself."""
+        args = matrix_python.unrepeated(walk.graph, i, walk.texts, walk.names, walk.place)
+        return None if args is None else self.operation(walk.graph, i, args, walk.place)
 
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         op = graph.ops[i]
