@@ -5,8 +5,9 @@ Rules: M. Giles, "Collected matrix derivative results for forward and reverse mo
 differentiation of pseudo-inverses" (1973). A decomposition of several parts is one operation per part, whose attribute
 `take` says which; back ends decompose once for all of them.
 
-Where eigenvalues or singular values are equal, a single vector has no derivative: the terms that would divide by
-their difference are 0. What depends on such vectors through their span alone has its right first derivative.
+Where eigenvalues or singular values are equal (to rounding), a single vector has no derivative: the terms that would
+divide by their difference are 0. What depends on such vectors through their span alone, and on equal values alike, has
+its right first derivative; second derivatives lack what the difference of such functions' slopes would contribute.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import numpy as np
 from symgrad.graph import Graph, Node, Op, Type, promote
 from symgrad.graph.node import spread
 from symgrad.ops.arith import where
-from symgrad.ops.compare import equal
+from symgrad.ops.compare import less_equal
 from symgrad.ops.declare import tangent
 from symgrad.ops.einsum import contract
 from symgrad.ops.linalg import applied, equations_first, matrix_labels, solve_factor, times, turned
 from symgrad.ops.literal import constant_array
+from symgrad.ops.reduce import amax
 from symgrad.ops.slicing import concatenate, slice_
 
 Tangents = Sequence[Node | None]
@@ -88,26 +90,32 @@ def _diagonal(x: Node) -> Node:
     return Node(x.graph, contract(x.graph, [(x.id, (*lead, row, row))], (*lead, row)))
 
 
-def _reciprocal(x: Node) -> Node:
-    """1/x, and 0 where x is 0."""
-    zero = equal(x, 0)
+def _largest(v: Node) -> Node:
+    """Of |v|, along the last axis."""
+    return amax(abs(v))
+
+
+def _reciprocal(x: Node, scale: Node) -> Node:
+    """1/x, and 0 where x is 0 to rounding: `scale`, per matrix, is the size of what x was worked out from."""
+    g, lengths = x.graph, x.type.lengths
+    lead = tuple(range(len(scale.shape)))
+    rounding = float(np.finfo(x.type.dtype).eps) * max(lengths[-1], 1)
+    tiny = Node(g, contract(g, [((scale * rounding).id, lead)], tuple(range(len(lengths))), dict(enumerate(lengths))))
+    zero = less_equal(abs(x), tiny)
     return where(zero, 0, 1 / where(zero, 1, x))
 
 
-def _gaps(v: Node) -> Node:
-    """1/(v_j - v_i), and 0 where they are equal."""
-    return _reciprocal(_pairs(v, -1))
-
-
 def _pairs(v: Node, sign: int) -> Node:
-    """v_j + v_i or v_j - v_i, axes ij."""
+    """1/(v_j + v_i) or 1/(v_j - v_i), axes ij, and 0 where that divides by zero."""
     g, rank = v.graph, len(v.shape)
     lead, i, j = tuple(range(rank - 1)), rank - 1, rank
     n = v.type.lengths[-1]
+    if n == 0:
+        return Node(g, spread(g, g.const(0, v.type.dtype), (*v.type.lengths, n)))
     sizes = {**dict(enumerate(v.type.lengths)), i: n, j: n}
     down = Node(g, contract(g, [(v.id, (*lead, i))], (*lead, i, j), sizes))
     across = Node(g, contract(g, [(v.id, (*lead, j))], (*lead, i, j), sizes))
-    return across + down if sign > 0 else across - down
+    return _reciprocal(across + down if sign > 0 else across - down, _largest(v))
 
 
 def _given(tangents: Tangents) -> Node:
@@ -155,7 +163,7 @@ def _eigh_tangent(tangents: Tangents, a: Node, y: Node, take: int) -> Node:
     inner = times(times(turned(v), _symmetric_part(_given(tangents))), v)
     if not take:
         return _diagonal(inner)
-    return times(v, _gaps(eigh(a, take=0)) * inner)
+    return times(v, _pairs(eigh(a, take=0), -1) * inner)
 
 
 def _svd_type(types: list[Type], take: int) -> Type:
@@ -175,11 +183,11 @@ def _svd_tangent(tangents: Tangents, a: Node, y: Node, take: int) -> Node:
     if take == 1:
         return _diagonal(inner)
     # U^T dU and V^T dV are antisymmetric: their sum and difference divide by s_j - s_i and by s_j + s_i
-    both = _gaps(s) * (inner + turned(inner))
-    apart = _reciprocal(_pairs(s, 1)) * (inner - turned(inner))
+    both = _pairs(s, -1) * (inner + turned(inner))
+    apart = _pairs(s, 1) * (inner - turned(inner))
     half = Node(a.graph, a.graph.const(0.5, a.type.dtype))
     *_, m, n = a.type.lengths
-    inverse = _reciprocal(s)
+    inverse = _reciprocal(s, _largest(s)) if min(m, n) else s
     if take == 0:
         moved = half * times(u, both + apart)
         if m <= n:

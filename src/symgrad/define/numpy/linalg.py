@@ -67,14 +67,15 @@ def turned(a: Any) -> Any:
 def solved(a: Any, b: Any, how: Callable[[Array, Array], Array]) -> Any:
     """`how(a, b)` for right sides with their equations behind the batch; a vector `b` is one right side for all."""
     a, b = together(a, b)
-    a = square(a)
+    square(a)
     batch, n = a.shape[:-2], a.shape[-1]
     if not b.ndim or b.shape[-2 if b.ndim > 1 else 0] != n:
         raise ValueError(f"a right side of shape {b.shape} for a matrix of shape {a.shape}")
     if b.ndim == 1:
         return how(a, spread(b, (*batch, n)))
     if not batch:  # one matrix: all right sides at once
-        return np.moveaxis(how(a, np.moveaxis(b, -2, 0)), 0, -2)
+        found: Any = how(a, np.moveaxis(b, -2, 0))  # type: ignore[arg-type]
+        return np.moveaxis(found, 0, -2)
     whole = np.broadcast_shapes(batch, b.shape[:-2])
     return how(spread(a, (*whole, n, n)), spread(b, (*whole, *b.shape[-2:])))
 
@@ -228,8 +229,8 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     if any(np.ndim(v) != 2 for v in values[1:-1]) or any(np.ndim(v) not in (1, 2) for v in (values[0], values[-1])):
         raise ValueError("multi_dot of matrices; the first and the last may be vectors")
     last = len(values)
-    parts = [(v, (k, k + 1)) for k, v in enumerate(values)]
-    wanted = (0, last)
+    parts: list[tuple[Any, tuple[int, ...]]] = [(v, (k, k + 1)) for k, v in enumerate(values)]
+    wanted: tuple[int, ...] = (0, last)
     if np.ndim(values[0]) == 1:
         parts[0], wanted = (values[0], (1,)), wanted[1:]
     if np.ndim(values[-1]) == 1:
