@@ -8,7 +8,8 @@ from typing import Any
 
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
-from symgrad.generic import Kind, PythonFunction, Specialised
+from symgrad.generic import Kind, PythonFunction, Specialised, flat
+from symgrad.graph.tree import Csr
 from symgrad.tree import NUMBER, Structure, flatten
 
 
@@ -116,3 +117,31 @@ def function(
     return Function(
         d.graph, d.inputs, d.outputs, name=name or "f", tree=d.tree, parameters=d.parameters, symbols=d.symbols
     )
+
+
+def as_python_function(f: Function) -> PythonFunction:
+    """A Function as one of arguments of just its types."""
+    names = [n if n.isidentifier() else f"x{k}" for k, n in enumerate(f.names)]
+    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
+    own = flat(f)
+    count = len(own.outputs)
+    spec = _spec(f.tree)
+
+    def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
+        shapes = [own.graph.types[i].shape for i in own.inputs]
+        if [t.shape for t in kind.types] != shapes:
+            raise ArgumentError(f"{f.name} takes arguments of shapes {shapes}, got {[t.shape for t in kind.types]}")
+        return Specialised(own, kind, Structure(spec, (NUMBER,) * count))
+
+    return PythonFunction(f.name, inspect.Signature(parameters), build, floats=frozenset(range(len(names))))
+
+
+def _spec(tree: Any) -> Any:
+    stack = [tree]
+    while stack:
+        t = stack.pop()
+        if isinstance(t, Csr):
+            raise ArgumentError("a function with a sparse result can't be mapped or chunked; leave out sparse=True")
+        if isinstance(t, tuple):
+            stack.extend(t)
+    return flatten(tree)[1]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-from symgrad.defining import take_as_function
+from symgrad.defining import as_python_function, take_as_function
 from symgrad.derive.batching import batched
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
@@ -13,10 +12,8 @@ from symgrad.generic import Kind, PythonFunction, Specialised, flat
 from symgrad.graph import Graph, Type
 from symgrad.graph.node import spread
 from symgrad.graph.pause import no_collector
-from symgrad.graph.tree import Csr
 from symgrad.ops.einsum import transpose
 from symgrad.simplify import simplify
-from symgrad.tree import NUMBER, Structure, flatten
 
 
 def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
@@ -39,7 +36,7 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
     """
     f = take_as_function(f)
     if isinstance(f, Function):
-        f = _of_function(f)
+        f = as_python_function(f)
     axes = tuple(in_axes) if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(f.names)
     if len(axes) != len(f.names) or not all(a is None or isinstance(a, int) for a in axes):
         raise ArgumentError(
@@ -108,31 +105,3 @@ def _mapped(f: Function, types: tuple[Type, ...], places: list[Any], n: int, out
         graph, outputs = simplify(out, outputs)
         inputs = [graph.input(name, type) for name, type in zip(f.names, types, strict=True)]
     return Function(graph, inputs, outputs, name=f"vmap {f.name}", tree=f.tree, notes=f._notes, simple=True)
-
-
-def _of_function(f: Function) -> PythonFunction:
-    """A Function as one of arguments of just its types."""
-    names = [n if n.isidentifier() else f"x{k}" for k, n in enumerate(f.names)]
-    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
-    own = flat(f)
-    count = len(own.outputs)
-    spec = _spec(f.tree)
-
-    def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
-        shapes = [own.graph.types[i].shape for i in own.inputs]
-        if [t.shape for t in kind.types] != shapes:
-            raise ArgumentError(f"{f.name} takes arguments of shapes {shapes}, got {[t.shape for t in kind.types]}")
-        return Specialised(own, kind, Structure(spec, (NUMBER,) * count))
-
-    return PythonFunction(f.name, inspect.Signature(parameters), build, floats=frozenset(range(len(names))))
-
-
-def _spec(tree: Any) -> Any:
-    stack = [tree]
-    while stack:
-        t = stack.pop()
-        if isinstance(t, Csr):
-            raise ArgumentError("vmap of a function with a sparse result; leave out sparse=True")
-        if isinstance(t, tuple):
-            stack.extend(t)
-    return flatten(tree)[1]

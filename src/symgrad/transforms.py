@@ -14,6 +14,7 @@ import numpy as np
 
 from symgrad import arrays
 from symgrad import sparse as of_sparse
+from symgrad.chunks import within as in_chunks
 from symgrad.defining import take_as_function
 from symgrad.derive import tensors
 from symgrad.derive.accumulate import Entries
@@ -163,7 +164,14 @@ def _gradient(
     return g, outputs, 0 if single else tuple(range(len(outputs))), value, notes
 
 
-def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", structure: str = "dense") -> Any:
+def jacobian(
+    f: Any,
+    wrt: Any = None,
+    sparse: bool = False,
+    mode: str = "auto",
+    structure: str = "dense",
+    memory: str | int | None = None,
+) -> Any:
     """The Jacobian of each output: its shape and one more axis for the variables.
 
     Rows and columns vectors count as vectors, so a (m, 1) matrix gives (m, n), as in SymPy.
@@ -175,7 +183,10 @@ def jacobian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", 
 
     `structure="auto"`: a derivative by arrays that is a sum of products of much smaller ones (diagonal, block
     diagonal, Kronecker, of low rank) stays one: a `FactoredArray`, with `@`, `solve`, `todense`, `toscipy`.
+    `memory="2GB"` (or bytes): results that take more together come as `Chunks`, some rows at a time.
     """
+    if memory is not None:
+        return in_chunks(jacobian(f, wrt, sparse, mode, structure), memory)
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
         return lifted(
@@ -310,12 +321,21 @@ def _pack(
     return node, Csr(position, tuple(indptr), tuple(c for _, c in places), (rows, columns))
 
 
-def hessian(f: Any, wrt: Any = None, sparse: bool = False, mode: str = "auto", structure: str = "dense") -> Any:
+def hessian(
+    f: Any,
+    wrt: Any = None,
+    sparse: bool = False,
+    mode: str = "auto",
+    structure: str = "dense",
+    memory: str | int | None = None,
+) -> Any:
     """The Hessian of a scalar function, shape (n, n); each symmetric pair is computed once.
 
-    `sparse=True` and `structure="auto"` as for `jacobian`. By arrays, one block per pair of variables, of the axes
-    of both.
+    `sparse=True`, `structure="auto"` and `memory` as for `jacobian`. By arrays, one block per pair of variables, of
+    the axes of both.
     """
+    if memory is not None:
+        return in_chunks(hessian(f, wrt, sparse, mode, structure), memory)
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
         return lifted(
