@@ -32,7 +32,7 @@ GEMM, GEMV = 1000, 4096
 FEW = 64
 """Elements up to which the matrices of a batch are summed by loops."""
 
-Reading = list[tuple[int | None, int, int]]
+Reading = Sequence[tuple[int | None, int, int]]
 """Per axis of an argument (axis of the result, start, step): the element at start + step * index."""
 
 
@@ -131,7 +131,7 @@ def is_product(g: Graph, i: int) -> bool:
     return m * n * k >= GEMM
 
 
-def readings(g: Graph, i: int) -> list[Reading] | None:
+def readings(g: Graph, i: int) -> Sequence[Reading] | None:
     """Which element of each argument an element of a VIEW or MAP node reads; None where no strides say it."""
     op, args = g.ops[i], g.args[i]
     rank = len(g.types[i].shape)

@@ -72,7 +72,7 @@ def contraction(
     columns = tuple(x for x in lc if x in lb and x not in batch)
     if 0 in cv.shape:
         return
-    best: tuple[int, View, View, View | None] | None = None
+    best: tuple[int, View | None, tuple[Labels, Labels, Labels]] | None = None
     for m, k, n in product(
         dict.fromkeys([rows, _by_memory(rows, av, la)]),
         dict.fromkeys([_by_memory(shared, av, la), _by_memory(shared, bv, lb)]),
@@ -85,13 +85,13 @@ def contraction(
         z = _operand(permuted(cv, lc, batch + m + n), len(batch), len(m))
         cost = (av.size if x is None else 0) + (bv.size if y is None else 0) + (cv.size if z is None else 0)
         if best is None or cost < best[0]:
-            best = cost, permuted(av, la, batch + m + k), permuted(bv, lb, batch + k + n), z
-            order = m, k, n
+            best = cost, z, (m, k, n)
     assert best is not None
-    m, k, n = order
-    x = _operand(best[1], len(batch), len(m)) or _operand(copied(best[1]), len(batch), len(m))
-    y = _operand(best[2], len(batch), len(k)) or _operand(copied(best[2]), len(batch), len(k))
-    z, through = best[3], None
+    _, z, (m, k, n) = best
+    left, right = permuted(av, la, batch + m + k), permuted(bv, lb, batch + k + n)
+    x = _operand(left, len(batch), len(m)) or _operand(copied(left), len(batch), len(m))
+    y = _operand(right, len(batch), len(k)) or _operand(copied(right), len(batch), len(k))
+    through = None
     target = permuted(cv, lc, batch + m + n)
     if z is None or (math.prod(target.shape[: len(batch)]) > UNROLLED and (alpha, beta) != (1, 0)):
         through = scratch(target.shape)
