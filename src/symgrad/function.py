@@ -143,10 +143,13 @@ class Function:
         """Where the nonzeros of a sparse result stand (indptr, indices, shape); None for a dense one."""
         return self.tree if isinstance(self.tree, Csr) else None
 
-    def explain(self) -> str:
-        """What was chosen to derive and to run this function, and why."""
+    def explain(self, steps: bool = False) -> str:
+        """What was chosen to derive and to run this function, and why; the memory that a call takes.
+
+        steps: list the loop nests and calls of BLAS and NumPy that a compiled function of arrays consists of.
+        """
         own = [n for n in self.rewrites if n not in self._notes]
-        return "\n".join([repr(self), *self._notes, *own, self.executor.explain()])
+        return "\n".join([repr(self), *self._notes, *own, self.executor.explain(steps)])
 
     @property
     def rewrites(self) -> list[str]:

@@ -249,6 +249,8 @@ def test_explain_says_what_runs_and_how_much_memory_it_takes() -> None:
     f, _ = _function()
     assert "runs as a program of" in f.explain()
     assert "64 bytes of results" in f.explain()
+    assert "loops 23:" in f.explain(steps=True)
+    assert "loops" not in f.explain()
 
 
 def test_a_result_given_twice_and_an_argument_as_result() -> None:

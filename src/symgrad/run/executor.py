@@ -120,12 +120,12 @@ class Executor:
                 self._build(quick=False)
         return self.refusal
 
-    def explain(self) -> str:
-        """What evaluates at this moment, and why."""
+    def explain(self, steps: bool = False) -> str:
+        """What evaluates at this moment, and why; `steps`: with every step of a program of arrays."""
         if self.refusal:
             return f"runs on NumPy: {self.refusal}"
         if self.program is not None:
-            return f"runs as a program of {self.program.explain()}"
+            return f"runs as a program of {self.program.explain(steps)}"
         native = self.native
         if native is None:
             return (
