@@ -196,7 +196,8 @@ def arrange(nest: Nest, width: int) -> Order:
         return Order(nest, loops, index, None, 1, 1, _split(nest, loops), dependence, tiles)
     v, given, vector, body, tiles = found
     tiled = width if any(loop.tile for loop in given) else 1
-    most = 4 if work * body * tiled <= 8 else 2 if work * body * tiled <= 20 else 1
+    inside = work * body * tiled + sum(tile.shuffles for tile in tiles if tile is not None)
+    most = 4 if inside <= 8 else 2 if inside <= 20 else 1
     copies = max(1, min(most, nest.sizes[v] // width))
     chunk = width * copies * CASCADE
     if nest.sizes[v] > 2 * chunk and any(s.how == "add" and not s.access.strides[v] for s in nest.stores):
@@ -220,16 +221,19 @@ def _cost(c: _Candidate, nest: Nest, width: int, work: float, dependence: Sequen
     inner = [loop.axis for loop in loops[vector + 1 :]]
     vectors = nest.points / n * -(-n // width)
     total = work
-    for a, tile in zip(_accesses(nest), tiles, strict=True):
+    owners = [*[None] * len(nest.loads), *nest.stores]
+    for a, s, tile in zip(_accesses(nest), owners, tiles, strict=True):
         depends = {k for k, stride in enumerate(a.strides) if stride}.union(*(dependence[p.node] for p in a.at))
         if any(v in dependence[p.node] for p in a.at):
             cost = 2.0 * width
         elif tile is not None:
             t = tile.axes[0][0]
             apart = 0.0 if tile.packed else sizes[t] % width / sizes[t]
-            cost = (tile.count if tile.packed else 4.0) * (1 - apart) + 2 * width * apart
+            cost = (1 + tile.shuffles / tile.count) * (1 - apart) + 2 * width * apart
         else:
             cost = {0: 0.0, 1: 1.0}.get(a.strides[v], 2.0 * width)
+        if s is not None and s.how != "set" and (s.keep or begin(loops, s, sizes) > vector + 1):
+            cost *= 2  # may be read, too
         total += cost / math.prod(sizes[k] for k in inner if k not in depends)
     ends = 6 * nest.points / math.prod([n, *(sizes[k] for k in inner)])
     for s in nest.stores:

@@ -31,6 +31,11 @@ class Tile:
     axes: tuple[tuple[int, int], ...]
     extra: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def shuffles(self) -> int:
+        """Instructions that turn it, about."""
+        return self.count * (self.count - 1 if self.packed else self.count.bit_length() - 1)
+
     def position(self, at: dict[int, int]) -> int:
         """The vector of the element whose unrolled axes are `at` these places."""
         return sum(at[axis] * stride for axis, stride in self.axes)
