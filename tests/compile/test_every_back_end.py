@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import re
 import shutil
 import subprocess
 import tempfile
@@ -137,6 +138,13 @@ def test_operations_and_what_the_framework_derives_from_them(name: str, framewor
                 assert error <= ULPS * EPS["float64"] * size + slack * max(1.0, size), (
                     f"{name} {attrs} {orders} at {row}: {values[k]} instead of {exact}"
                 )
+
+
+def test_the_page_lists_what_is_missing() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text()
+    both, alone = (re.findall(r"`(\w+)`", part) for part in page.rpartition("| --- |\n")[2].split(" | "))
+    assert sorted(both) == sorted(WITHOUT["jax"])
+    assert sorted(both + alone) == sorted(WITHOUT["torch"])
 
 
 i, j, n = sp.symbols("i j n", integer=True)
