@@ -40,7 +40,7 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
 def unrepeated(
     graph: Graph, i: int, texts: Mapping[int, Text], named: Container[int], place: Place
 ) -> list[Text] | None:
-    """The arguments of the elementwise node `i`, those that repeat a smaller array as NumPy spreads that; None: none do.
+    """The arguments of the elementwise node `i`, smaller arrays where NumPy repeats those; None: there are none.
 
     One of them must have the whole shape.
     """
