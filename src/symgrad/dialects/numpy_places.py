@@ -133,10 +133,9 @@ def logsumexp(x: Any) -> Any:
 def linear_recurrence(a: Any, b: Any) -> Any:
     a, b = np.broadcast_arrays(a, b)
     out = np.empty(b.shape, b.dtype)
-    y = np.zeros(b.shape[:-1], b.dtype)
-    for k in range(b.shape[-1]):
-        y = a[..., k] * y + b[..., k]
-        out[..., k] = y
+    out[..., :1] = b[..., :1]
+    for k in range(1, b.shape[-1]):
+        out[..., k] = a[..., k] * out[..., k - 1] + b[..., k]
     return out
 
 

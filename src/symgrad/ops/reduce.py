@@ -60,6 +60,39 @@ def _same_everywhere(g: Graph, args: tuple[int, ...], _: object) -> int | None:
     return None
 
 
+def _product_normal(g: Graph, args: tuple[int, ...], _: object) -> int | None:
+    """Of one element, and of none."""
+    (a,) = args
+    t = g.types[a]
+    n = t.lengths[-1]
+    if n == 0:
+        return spread(g, g.const(1, t.dtype), t.shape[:-1])
+    return _last_dropped(g, a) if n == 1 and t.dtype != "bool" else None
+
+
+def _logsumexp_normal(g: Graph, args: tuple[int, ...], _: object) -> int | None:
+    (a,) = args
+    t = g.types[a]
+    if t.lengths[-1] == 0:
+        return spread(g, g.const(-math.inf, t.dtype), t.shape[:-1])
+    return _last_dropped(g, a) if t.lengths[-1] == 1 else None
+
+
+def _scan_normal(g: Graph, args: tuple[int, ...], _: object) -> int | None:
+    """A scan of one element, or of none, is what goes last into it."""
+    return args[-1] if g.types[args[-1]].lengths[-1] < 2 else None
+
+
+def _place_normal(g: Graph, args: tuple[int, ...], _: object) -> int | None:
+    """The place of an element among equal ones, or of the only one, is 0."""
+    (a,) = args
+    t = g.types[a]
+    scalar = g.ops[a].name == "broadcast" and not g.types[g.args[a][0]].shape
+    if t.lengths[-1] == 1 or (scalar and t.lengths[-1]):
+        return spread(g, g.const(0, "int64"), t.shape[:-1])
+    return None
+
+
 def _last_dropped(g: Graph, a: int) -> int:
     labels = tuple(range(len(g.types[a].shape)))
     return contract(g, [(a, labels)], labels[:-1])
@@ -130,7 +163,9 @@ def _nowhere(tangents: Tangents, *nodes: Node, **attrs: object) -> None:
 
 
 def _place(name: str, doc: str) -> Op:
-    return tangent(name, 1, _without_last(name, "int64", empty=False), _nowhere, work=_volume, doc=doc)
+    return tangent(
+        name, 1, _without_last(name, "int64", empty=False), _nowhere, normal=_place_normal, work=_volume, doc=doc
+    )
 
 
 def _volume(types: list[Type], *_: object) -> float:
@@ -183,6 +218,7 @@ prod = tangent(
     1,
     _without_last("prod"),
     _prod_tangent,
+    normal=_product_normal,
     work=_volume,
     doc="the product along the last axis",
 )
@@ -191,6 +227,7 @@ logsumexp = tangent(
     1,
     _without_last("logsumexp"),
     lambda tangents, x, y: dot_last(exp(x - along(y, x)), tangents[0]),
+    normal=_logsumexp_normal,
     work=lambda types: 3 * _volume(types),
     doc="log(sum(exp(x))) along the last axis, without overflow",
 )
@@ -199,16 +236,26 @@ cumsum = linear(
     1,
     _scan,
     lambda ct, x, y: [flip(cumsum(flip(ct, axes=(-1,))), axes=(-1,))],
+    normal=_scan_normal,
     work=_volume,
     doc="running sums along the last axis",
 )
-cumprod = tangent("cumprod", 1, _scan, _cumprod_tangent, work=_volume, doc="running products along the last axis")
+cumprod = tangent(
+    "cumprod",
+    1,
+    _scan,
+    _cumprod_tangent,
+    normal=_scan_normal,
+    work=_volume,
+    doc="running products along the last axis",
+)
 linear_recurrence = tangent(
     "linear_recurrence",
     2,
     _recurrence_type,
     _recurrence_tangent,
     transposes={1: _recurrence_transposed},
+    normal=_scan_normal,
     work=lambda types: 2 * _volume(types),
     doc="y_k = a_k y_{k-1} + b_k along the last axis, from y_{-1} = 0",
 )

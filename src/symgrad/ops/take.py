@@ -11,8 +11,9 @@ import numpy as np
 
 from symgrad.graph import Graph, Node, Type
 from symgrad.graph.node import spread
+from symgrad.ops.contraction import contract
 from symgrad.ops.declare import multilinear
-from symgrad.ops.slicing import slice_
+from symgrad.ops.slicing import flip, pad, slice_
 
 
 def _places(name: str, t: Type) -> None:
@@ -35,19 +36,71 @@ def _take(g: Graph, args: tuple[int, ...], attrs: tuple[int]) -> int | None:
     wanted = _take_type([g.types[a], g.types[i]], axis).lengths
     if g.ops[a].name == "broadcast" and not g.types[g.args[a][0]].shape:
         return spread(g, g.args[a][0], wanted)
-    if g.ops[i].name == "literal" and len(g.types[i].shape) == 1:
-        places = g.attrs[i][0].value
-        steps = np.diff(places)
-        if len(places) > 1 and steps[0] > 0 and np.all(steps == steps[0]):  # a slice
-            shape = g.types[a].lengths
-            rest = shape[len(shape) + axis + 1 :]
-            bounds = (
-                (int(places[0]), *(0 for _ in rest)),
-                (int(places[-1]) + 1, *rest),
-                (int(steps[0]), *(1 for _ in rest)),
-            )
-            return g.build(slice_, (a,), bounds) if places[-1] < shape[axis] and places[0] >= 0 else None
+    if g.ops[a].name == "negative":
+        return g.build(g.ops[a], (g.build(take, (g.args[a][0], i), attrs),))
+    places = known_places(g, i)
+    if places is None:
+        return None
+    length = g.types[a].lengths[axis]
+    rest = (0,) * (-1 - axis)
+    tail = g.types[a].lengths[len(g.types[a].shape) + axis + 1 :]
+    if not places.ndim and 0 <= places < length:
+        k = int(places)
+        part = g.build(slice_, (a,), ((k, *rest), (k + 1, *tail), (1, *(1 for _ in rest))))
+        labels = tuple(range(len(wanted) + 1))
+        at = len(labels) + axis
+        return contract(g, [(part, labels)], labels[:at] + labels[at + 1 :])
+    step = _step(places)
+    if step and min(places[0], places[-1]) >= 0 and max(places[0], places[-1]) < length:
+        low, high = sorted((int(places[0]), int(places[-1])))
+        bounds = ((low, *rest), (high + 1, *tail), (abs(step), *(1 for _ in rest)))
+        part = g.build(slice_, (a,), bounds)
+        return part if step > 0 else g.build(flip, (part,), ((axis,),))
     return None
+
+
+LARGEST = 32
+"""Nodes of a formula for places that is worked out where it is built."""
+
+
+def known_places(g: Graph, i: int) -> np.ndarray | None:
+    """Places that depend on no input: constants, and sums and products of constants; else None."""
+    stack, order = [i], []
+    while stack and len(order) < LARGEST:
+        j = stack.pop()
+        if g.ops[j].name not in _PLAIN:
+            return None
+        order.append(j)
+        stack.extend(g.args[j])
+    if stack:
+        return None
+    values: dict[int, np.ndarray] = {}
+    for j in sorted(set(order)):
+        name, args = g.ops[j].name, [values[a] for a in g.args[j]]
+        if name == "const":
+            if not isinstance(g.attrs[j][0], int):
+                return None
+            values[j] = np.array(g.attrs[j][0], np.int64)
+        elif name == "literal":
+            values[j] = g.attrs[j][0].value
+        elif name == "broadcast":
+            values[j] = np.broadcast_to(args[0], g.attrs[j][0])
+        else:
+            values[j] = getattr(np, name)(*args)
+    return values[i]
+
+
+_PLAIN = frozenset({"const", "literal", "broadcast", "add", "subtract", "multiply", "negative"})
+
+
+def _step(places: np.ndarray) -> int:
+    """The step of evenly spaced places along one axis, 0 where they are not."""
+    if places.ndim != 1 or not len(places):
+        return 0
+    if len(places) == 1:
+        return 1
+    steps = np.diff(places)
+    return int(steps[0]) if np.all(steps == steps[0]) else 0
 
 
 def _scatter_type(types: list[Type], axis: int, n: int) -> Type:
@@ -59,6 +112,20 @@ def _scatter_type(types: list[Type], axis: int, n: int) -> Type:
     if at < 0 or shape[at : at + len(places)] != places:
         raise TypeError(f"scatter_add: values of shape {shape} at places of shape {places}, axis {axis}")
     return Type(x.dtype, (*shape[:at], n, *shape[at + len(places) :]))
+
+
+def _scatter(g: Graph, args: tuple[int, ...], attrs: tuple[int, int]) -> int | None:
+    (a, i), (axis, n) = args, attrs
+    if g.ops[a].name == "negative":
+        return g.build(g.ops[a], (g.build(scatter_add, (g.args[a][0], i), attrs),))
+    places = known_places(g, i)
+    step = 0 if places is None else _step(places)
+    if places is None or not step or min(places[0], places[-1]) < 0 or max(places[0], places[-1]) >= n:
+        return None
+    low, high = sorted((int(places[0]), int(places[-1])))
+    rest = (0,) * (-1 - axis)
+    part = a if step > 0 else g.build(flip, (a,), ((axis,),))
+    return g.build(pad, (part,), ((low, *rest), (n - 1 - high, *rest), (abs(step) - 1, *rest)))
 
 
 def _same_batch(name: str, x: Type, i: Type) -> None:
@@ -107,6 +174,7 @@ scatter_add = multilinear(
     _scatter_type,
     lambda ct, x, i, y, axis, n: [take(ct, i, axis=axis), None],
     attrs=("axis", "n"),
+    normal=_scatter,
     work=_volume,
     doc="values added up at places of a new axis of length n: the transpose of take",
 )
