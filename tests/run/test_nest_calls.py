@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -116,3 +117,23 @@ def failing() -> Nest:
     i = g.const(0, "int64")
     load = Access(0, "float64", (1,), 0, (Place(i, 1, 0),))
     return Nest((2,), (load,), g, (Store(load_input(g, 0), row(0)),))
+
+
+def test_calls_of_several_threads_do_not_meet() -> None:
+    n = 40_000  # long enough for other threads to run meanwhile, with a temporary array
+    g = Graph()
+    x = Node(g, load_input(g, 0))
+    first = Nest((n,), (row(0),), g, (Store((x * x).id, row(1)),))
+    g = Graph()
+    y = Node(g, load_input(g, 0))
+    second = Nest((n,), (row(1),), g, (Store((y + 1).id, row(2)), Store(y.id, row(3, 0), "max")))
+    whole = Type("float64", (n,))
+    slots = (Slot("input", whole), Slot("work", whole, 0), Slot("result", whole), Slot("result", Type("float64")))
+    call = Nests([first, second], Frame(slots, (0,), (2, 3), (0, 1), 8 * n)).callable(slow, "f")
+
+    def many(k: int) -> bool:
+        a = np.full(n, float(k))
+        return all(np.array_equal(r, a * a + 1) and m == k * k for r, m in (call(a) for _ in range(50)))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(many, range(8)))
