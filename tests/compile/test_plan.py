@@ -9,8 +9,8 @@ import pytest
 
 import symgrad as sg
 from symgrad.compile.nest import Nest
-from symgrad.compile.plan import Plan, plan
-from symgrad.compile.plan.steps import RESULT, TEMPORARY, Gemm, Library, Mirror, describe, reads, writes
+from symgrad.compile.plan.planner import plan
+from symgrad.compile.plan.steps import RESULT, TEMPORARY, Gemm, Library, Mirror, Plan, describe, reads, writes
 from symgrad.compile.plan.views import Index, View, access, contiguous, restride
 from symgrad.graph import REGISTER, Graph, Node, Type
 from symgrad.ops.einsum import contract

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import symgrad as sg
 from symgrad.compile.numpy import Reference
-from symgrad.compile.plan import plan
+from symgrad.compile.plan.planner import plan
 from symgrad.graph import REGISTER, Graph, Node, Type
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import contract
@@ -248,7 +248,7 @@ def test_threads_do_not_share_memory(size: str) -> None:
 def test_explain_says_what_runs_and_how_much_memory_it_takes() -> None:
     f, _ = _function()
     assert "runs as a program of" in f.explain()
-    assert "64 bytes of results" in f.explain()
+    assert "64 bytes for results" in f.explain()
     assert "loops 23:" in f.explain(steps=True)
     assert "loops" not in f.explain()
 

@@ -29,6 +29,7 @@ from symgrad.run.limits import refuse_beyond
 from symgrad.run.results import bare, finisher, nester
 
 if TYPE_CHECKING:
+    from symgrad.compile.plan.steps import Plan
     from symgrad.run.program import Program
 
 _WAIT = 50_000  # points of a batch that take the reference longer than compiling takes
@@ -128,9 +129,10 @@ class Executor:
             return f"runs as a program of {self.program.explain(steps)}"
         native = self.native
         if native is None:
-            return (
+            later = (
                 "runs on NumPy until it is compiled: by f.compile(), or in the background once its calls cost as much"
             )
+            return later + (f"; compiled, it takes {self.plan.memory}" if self._is_of_arrays else "")
         how = "from the cache" if native.from_cache else "compiled here"
         points = native.kernel.width
         batch = f"batches {points} points at a time" if points > 1 else "batches point by point"
@@ -203,6 +205,20 @@ class Executor:
             raise ArgumentError(f"{self.name}.map: out= must be a writable {dtype} array of shape {want}, got {got}")
 
     @cached_property
+    def plan(self) -> Plan:
+        """The program of a function of arrays: what it takes of memory is known before it is compiled or run."""
+        from symgrad.compile.plan.planner import plan
+
+        return plan(self.graph, self.inputs, self.outputs)
+
+    @cached_property
+    def _is_of_arrays(self) -> bool:
+        """Whether there are arrays, all of known lengths."""
+        live = self.graph.reach(self.outputs)
+        shapes = [t.shape for t, needed in zip(self.graph.types, live, strict=True) if needed]
+        return any(shapes) and not any(None in s for s in shapes)
+
+    @cached_property
     def _result_bytes(self) -> int:
         """Of all outputs, at one point."""
         return sum(np.dtype(t.dtype).itemsize * math.prod(n or 0 for n in t.shape) for t in self.out_types)
@@ -218,19 +234,15 @@ class Executor:
         try:
             with fork.importing:
                 from symgrad.compile.llvm.kernel import prepare
-                from symgrad.compile.plan import plan
                 from symgrad.run.native import Native
                 from symgrad.run.program import Program
 
-            live = self.graph.reach(self.outputs)
-            shapes = [t.shape for t, needed in zip(self.graph.types, live, strict=True) if needed]
-            if any(shapes) and not any(None in s for s in shapes):
+            if self._is_of_arrays:
                 try:
                     program = prepare(self.graph, self.inputs, self.outputs)
                 except UnsupportedError:
-                    planned = plan(self.graph, self.inputs, self.outputs)
-                    refuse_beyond(self.name, planned.peak_bytes, "its results and what they are made of")
-                    self.program = Program(planned, tree=self._tree)
+                    refuse_beyond(self.name, self.plan.peak_bytes, "its results and what they are made of")
+                    self.program = Program(self.plan, tree=self._tree)
                     self._hand_over(self.program.callable(self.values, self.name))
                     return
             program = prepare(self.graph, self.inputs, self.outputs)

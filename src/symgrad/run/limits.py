@@ -6,6 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+from symgrad.compile.plan.steps import shown
 from symgrad.errors import ArgumentError
 
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "B": 1}
@@ -30,14 +31,6 @@ def parsed(text: str) -> int:
         return int(float(upper) * factor)
     except (ValueError, OverflowError):
         raise ArgumentError(f"{text!r} is no amount of memory; write it as '2GB' or '500MB'") from None
-
-
-def shown(bytes: int) -> str:
-    """Bytes as a text."""
-    for unit in ("TB", "GB", "MB", "KB"):
-        if bytes >= _UNITS[unit]:
-            return f"{bytes / _UNITS[unit]:.3g} {unit.replace('KB', 'kB')}"
-    return f"{bytes} bytes"
 
 
 def refuse_beyond(name: str, bytes: int, what: str) -> None:

@@ -25,7 +25,6 @@ from symgrad.compile.plan.steps import (
 )
 from symgrad.compile.plan.views import View
 from symgrad.graph import Type
-from symgrad.run.limits import shown
 
 if TYPE_CHECKING:
     from symgrad.compile.llvm.nest_entry import Frame
@@ -145,9 +144,7 @@ class Program:
         """Memory, and what is run; `full`: every step."""
         plan = self.plan
         names = [describe(s) for s in plan.steps]
-        head = (
-            f"{len(names)} steps; memory: {shown(plan.result_bytes)} of results, {shown(plan.peak_bytes)} at the peak"
-        )
+        head = f"{len(names)} step{'s'[: len(names) != 1]}; {plan.memory}"
         return "\n".join([head, *(f"  {n}" for n in names)]) if full else head
 
 

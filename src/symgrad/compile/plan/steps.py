@@ -130,6 +130,19 @@ class Plan:
         work = max((s.bytes for s in self.steps if isinstance(s, Library)), default=0)
         return self.arena + self.result_bytes + work
 
+    @property
+    def memory(self) -> str:
+        """What a call takes, as a text."""
+        return f"{shown(self.result_bytes)} for results, {shown(self.peak_bytes)} at the peak"
+
+
+def shown(bytes: int) -> str:
+    """Bytes as a text."""
+    for unit, step in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if bytes >= step:
+            return f"{bytes / step:.3g} {unit}"
+    return f"{bytes} bytes"
+
 
 def reads(step: Step) -> set[int]:
     """The buffers that a step reads."""
