@@ -17,6 +17,7 @@ ONE = np.array([[0.7]])
 F = M.astype(np.float32)
 INT = _RNG.integers(-4, 5, (3, 4))
 BOOL = M > 0
+MANY = np.array([[True, False, True, True], [True, True, True, True], [False, True, True, False]])
 HOLES = np.where(M > 0.6, np.nan, M)
 TIES = np.array([[1.0, 3.0, 3.0, 1.0], [2.0, 2.0, 2.0, 2.0]])
 SCALAR = np.float64(1.3)
@@ -55,7 +56,7 @@ def _reductions() -> None:
         _add(f, M, dtype=np.float32)
         _add(f, F, dtype=np.float64)
     for f in (np.sum, np.prod, np.mean, np.any, np.all, np.std, np.var):
-        _add(f, M, where=S(M > 0).value, axis=1)
+        _add(f, M, where=MANY, axis=1)
         _add(f, M, where=S(np.array([True, False, True, True])).value)
     for f in (np.max, np.min):
         _add(f, M, initial=0.0)

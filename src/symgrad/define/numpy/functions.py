@@ -83,7 +83,9 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Array:
 def moveaxis(a: Any, source: Any, destination: Any) -> Array:
     source = [source] if isinstance(source, int) else list(source)
     destination = [destination] if isinstance(destination, int) else list(destination)
-    source, destination = [s % a.ndim for s in source], [d % a.ndim for d in destination]
+    if len(source) != len(destination) or len({d % a.ndim for d in destination}) < len(destination):
+        raise ValueError(f"axes {source} can't move to {destination}")
+    source, destination = ([axes_of(k, a.ndim)[0] for k in axes] for axes in (source, destination))
     order = [k for k in range(a.ndim) if k not in source]
     for d, s in sorted(zip(destination, source, strict=True)):
         order.insert(d, s)
@@ -103,8 +105,8 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
         raise ValueError(f"an array of shape {a.shape} can't be reshaped to {tuple(wanted)}")
     if order == "F":
         return transpose(reshape(transpose(a), wanted[::-1]))
-    if order not in ("C", "A"):
-        raise ValueError(f"order {order!r}: write 'C' or 'F'")
+    if order != "C":
+        raise ValueError(f"order {order!r} depends on where the numbers lie in memory: write 'C' or 'F'")
     return Array(a.graph, reshaped(a.graph, a.id, wanted), view_of=a)
 
 
@@ -156,6 +158,11 @@ def ndim(a: Any) -> int:
 @implements(np.size)
 def size(a: Any, axis: Any = None) -> int:
     return a.size if axis is None else math.prod(a.shape[k] for k in axes_of(axis, a.ndim))
+
+
+@implements(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    return x.astype(dtype)
 
 
 @implements(np.copy)

@@ -243,46 +243,49 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 @implements(np.pad)
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **keywords: Any) -> Any:
-    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
+    widths = _widths(pad_width, array.ndim)
     if mode == "constant":
         values = keywords.pop("constant_values", 0)
+        if is_traced(values) or np.any(np.asarray(values) != 0):
+            sides = np.broadcast_to(values, (array.ndim, 2))
+            return _rearranged(
+                array, sides, lambda own, new: np.pad(own, widths, constant_values=new.reshape(array.ndim, 2))
+            )
         low, high = (tuple(int(w[k]) for w in widths) for k in (0, 1))
         zero = (0,) * array.ndim
-        x = Array(array.graph, array.graph.build(REGISTER["pad"], (array.id,), (low, high, zero)))
-        if is_traced(values) or np.any(np.asarray(values) != 0):
-            if np.ndim(values):
-                refuse("np.pad with different constant_values per side: pad in two steps")
-            inside = np.pad(np.ones(array.shape, bool), pad_width)
-            x = np.where(inside, x, values).astype(array.dtype)
-        return x
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        refuse(f"np.pad with mode={mode!r}: constant, edge, reflect, symmetric and wrap can be traced")
+        return Array(array.graph, array.graph.build(REGISTER["pad"], (array.id,), (low, high, zero)))
+    if mode not in ("edge", "reflect", "symmetric", "wrap") or keywords.get("reflect_type", "even") != "even":
+        odd = " and reflect_type='odd'" if "reflect_type" in keywords else ""
+        refuse(f"np.pad with mode={mode!r}{odd}: constant, edge, reflect, symmetric and wrap can be traced")
     for at, (low, high) in enumerate(widths):  # the same elements again: NumPy says which
         places = np.pad(np.arange(array.shape[at]), (low, high), mode=mode, **keywords)
         array = np.take(array, places, axis=at)
     return array
 
 
+def _widths(pad_width: Any, rank: int) -> Any:
+    if not isinstance(pad_width, dict):
+        return np.broadcast_to(np.asarray(pad_width), (rank, 2)).tolist()
+    found = [[0, 0] for _ in range(rank)]
+    for axis, width in pad_width.items():
+        (at,) = axes_of(axis, rank)
+        found[at] = np.broadcast_to(np.asarray(width), (2,)).tolist()
+    return found
+
+
+def _rearranged(a: Any, more: Any, function: Any) -> Any:
+    """`function(a, more)` of a function that only moves elements: NumPy moves their places."""
+    n = np.size(a)
+    places = function(np.arange(n).reshape(np.shape(a)), n + np.arange(np.size(more)).reshape(np.shape(more)))
+    values = np.concatenate([np.ravel(a), np.asarray(np.ravel(more)) if not is_traced(more) else np.ravel(more)])
+    return np.take(values.astype(a.dtype), places)
+
+
 @implements(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     if is_traced(obj):
         refuse("np.insert at traced places: write np.where or np.concatenate")
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
-    (at,) = axes_of(axis, np.ndim(arr))
-    n = np.shape(arr)[at]
-    count = np.shape(values)[0] if np.ndim(values) else 1
-    marks = np.insert(np.arange(n), obj, n + np.arange(count) if np.ndim(obj) or count > 1 else n)
-    front = np.moveaxis(arr, at, 0)
-    new = (
-        np.broadcast_to(values if np.ndim(values) else np.reshape(values, (1,)), (count,))
-        if front.ndim == 1
-        else values
-    )
-    if front.ndim > 1:
-        new = np.broadcast_to(np.moveaxis(new, at, 0) if np.ndim(new) == front.ndim else new, (count, *front.shape[1:]))
-    joined = np.concatenate([front, new.astype(arr.dtype)], axis=0)
-    return np.moveaxis(np.take(joined, marks, axis=0), 0, at)
+    return _rearranged(arr, values, lambda own, new: np.insert(own, obj, new, axis))
 
 
 @implements(np.delete)

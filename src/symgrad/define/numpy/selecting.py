@@ -287,11 +287,6 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     return np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
 
 
-@implements(np.isscalar)
-def isscalar(element: Any) -> bool:
-    return element.ndim == 0
-
-
 @implements(np.result_type)
 def result_type(*arrays_and_dtypes: Any) -> Any:
     return np.result_type(*[v.dtype if is_traced(v) else v for v in arrays_and_dtypes])
