@@ -19,7 +19,7 @@ from symgrad.function import Function
 from symgrad.graph import FLOATS, Type
 from symgrad.graph.tree import leaves_of
 from symgrad.graph.type import DTYPES
-from symgrad.tree import NUMBER, Structure, flatten, names_of, tuple_of
+from symgrad.tree import LEAF, NUMBER, Structure, flatten, names_of, tuple_of
 
 Numbers = Any
 _STATIC = (str, bytes, type(None), np.dtype, type(Ellipsis), slice)
@@ -51,6 +51,11 @@ class Specialised:
     function: Function
     kind: Kind
     result: Structure
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether arguments and result are what the Function takes and gives, without any nesting."""
+        return self.__class__ is Specialised and self.result == LEAF and all(a == LEAF for a in self.kind.arguments)
 
     def __call__(self, numbers: Sequence[Any]) -> Any:
         if any(map(_is_traced, numbers)):  # within a function that is being traced: a part of its graph
@@ -98,12 +103,21 @@ class PythonFunction:
         self._latest_kind: list[Kind] = parent._latest_kind if parent is not None and shared else []
         """Of the latest call of this function or of a relative that takes the same arguments."""
         self._made: dict[Any, Specialised] = {}
+        self._plain_calls: dict[Any, tuple[Function, Kind]] = {}
+        """Of arguments that are arrays and floats by themselves, with one result: called with nothing in between."""
         self._latest: Specialised | None = None
         kinds = {p.kind for p in signature.parameters.values()}
         self._plain = kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY}
 
     def __call__(self, /, *args: Any, **named: Any) -> Any:
+        key = tuple([(a.shape, a.dtype) if a.__class__ is np.ndarray else a.__class__ for a in args])
+        known = self._plain_calls.get(key)
+        if known is not None and not named:
+            function, self._latest_kind[0] = known
+            return function(*args)
         made, numbers = self._prepared(args, named)
+        if self._plain and not named and made.is_flat and all(a.__class__ in (np.ndarray, float) for a in args):
+            self._plain_calls[key] = made.function, made.kind
         return made(numbers)
 
     def specialise(self, /, *args: Any, **named: Any) -> Function:

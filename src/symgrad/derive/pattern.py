@@ -218,7 +218,7 @@ def _pad(node: _Node, x: list[Any]) -> Any:
 _MOVES: dict[str, Callable[[_Node, list[Any]], Any]] = {
     "broadcast": lambda node, x: np.broadcast_to(x[0], node.shape),
     "reshape": lambda node, x: x[0].reshape(node.shape),
-    "slice": lambda node, x: x[0][(..., *(slice(*b) for b in zip(*node.attrs, strict=True)))],
+    "slice": lambda node, x: x[0][(..., *(slice(a, b, s) for a, b, s in zip(*node.attrs, strict=True)))],
     "flip": lambda node, x: np.flip(x[0], node.attrs[0]),
     "concatenate": lambda node, x: np.concatenate(x, axis=node.attrs[0]),
     "stack": lambda node, x: np.array([int(v) for v in x]),
