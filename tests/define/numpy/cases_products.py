@@ -77,7 +77,6 @@ def _einsum() -> None:
     _add(np.einsum, M, [0, 1], V, [1])
     _add(np.einsum, M, [1, 0])
     _add(np.einsum, A, [..., 0], V, [0], [...])
-    _add(np.einsum_path, "ij,j->i", M, V)
 
 
 def _products() -> None:
@@ -172,7 +171,6 @@ def _polynomials() -> None:
     _add(np.vander, np.array([1, 2, 3]))
     _add(np.vander, M)
     _add(np.poly, V)
-    _add(np.poly, SQUARE @ SQUARE.T)
 
 
 _einsum()

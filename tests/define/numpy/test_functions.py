@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-import symgrad.define.numpy  # noqa: F401  fills the tables
-from symgrad.define.numpy.tracer import FUNCTIONS
-from tests.define.numpy import cases_reductions
+import symgrad
+from symgrad.define.numpy.tracer import FUNCTIONS, REFUSED
+from tests.define.numpy import cases_products, cases_reductions, cases_selecting, cases_shapes
 from tests.define.numpy.agreement import Case, disagreement, slope_disagreement
 
-CASES: dict[str, list[Case]] = {}
-for c in (*cases_reductions.CASES,):
-    CASES.setdefault(c.name, []).append(c)
+CASES: dict[Any, list[Case]] = {}
+for c in (*cases_products.CASES, *cases_reductions.CASES, *cases_selecting.CASES, *cases_shapes.CASES):
+    CASES.setdefault(c.function, []).append(c)
+NAMED = sorted(CASES, key=lambda f: str(f.__name__))
+ELSEWHERE = ("linalg", "fft")
+"""Modules whose functions have tests of their own."""
 
 
-@pytest.mark.parametrize("name", sorted(CASES))
-def test_values(name: str) -> None:
-    assert [d for c in CASES[name] if (d := disagreement(c))] == []
+def test_every_function_is_called() -> None:
+    own = {f for f in FUNCTIONS if not any(m in str(f.__module__) for m in ELSEWHERE)}
+    assert {f.__name__ for f in own - set(CASES)} == {"result_type"}
+    assert not set(FUNCTIONS) & set(REFUSED)
 
 
-@pytest.mark.parametrize("name", sorted(CASES))
-def test_slopes(name: str) -> None:
+@pytest.mark.parametrize("function", NAMED, ids=lambda f: f.__name__)
+def test_values(function: Any) -> None:
+    assert [d for c in CASES[function] if (d := disagreement(c))] == []
+
+
+@pytest.mark.parametrize("function", NAMED, ids=lambda f: f.__name__)
+def test_slopes(function: Any) -> None:
     rng = np.random.default_rng(1)
-    assert [d for c in CASES[name] if (d := slope_disagreement(c, rng))] == []
+    assert [d for c in CASES[function] if (d := slope_disagreement(c, rng))] == []
+
+
+def test_dtypes_are_known_while_a_function_is_traced() -> None:
+    seen = []
+
+    def f(x: Any) -> Any:
+        seen.append(np.result_type(x, np.float64))
+        return x.astype(seen[-1])
+
+    assert symgrad.function(f)(np.ones(2, np.float32)).dtype == np.float64
+    assert seen == [np.dtype("float64")]

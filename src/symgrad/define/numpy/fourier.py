@@ -270,8 +270,3 @@ for _name, _meaning in _BY_NAME.items():
     implements(getattr(np.fft, _name))(_meaning)
     implements_named(f"scipy.fft.{_name}")(_meaning)
     _FUNCTIONS[getattr(np.fft, _name)] = _meaning
-
-
-@implements(np.angle)
-def angle(z: Any, deg: bool = False) -> Any:
-    return np.where(np.less(z, 0), np.pi * (180 / np.pi if deg else 1), 0.0)

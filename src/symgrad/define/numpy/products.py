@@ -1,4 +1,4 @@
-"""Products of arrays: einsum and what is written with it, convolutions, polynomials."""
+"""Products of arrays: einsum and what is written with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.broadcast import result_dtype
+from symgrad.define.numpy.broadcast import axes_of, result_dtype
 from symgrad.define.numpy.functions import product
 from symgrad.define.numpy.tracer import Array, graph_of, implements, node, refuse
 from symgrad.ops.einsum import contract
@@ -83,6 +83,8 @@ def _contracted(values: list[Any], parts: list[list[Any]], result: list[Any] | N
                 raise ValueError(f"subscript {x!r} of the result is in no operand")
             else:
                 wanted.append(names[x])
+        if len(set(wanted)) < len(wanted):
+            raise ValueError("a subscript stands twice in the result")
     return Array(g, contract(g, nodes, tuple(wanted), sizes))
 
 
@@ -93,7 +95,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         left, right = list(range(p - int(axes), p)), list(range(int(axes)))
     else:
         left, right = ([axes[k]] if isinstance(axes[k], (int, np.integer)) else list(axes[k]) for k in (0, 1))
-    left, right = [k % p for k in left], [k % q for k in right]
+    left, right = [axes_of(k, p)[0] for k in left], [axes_of(k, q)[0] for k in right]
     first, second = list(range(p)), list(range(p, p + q))
     for x, y in zip(left, right, strict=True):
         second[y] = x
@@ -131,7 +133,14 @@ def kron(a: Any, b: Any) -> Any:
 
 @implements(np.trace)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+    same = axis1 % a.ndim == axis2 % a.ndim
+    if offset or same or a.dtype.kind == "b" or np.shape(a)[axis1] != np.shape(a)[axis2]:
+        return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+    labels = list(range(a.ndim))
+    labels[axis2] = labels[axis1]
+    out = tuple(x for x in labels if labels.count(x) == 1)
+    found = product([(a, tuple(labels))], out, "np.trace")
+    return found if dtype is None else found.astype(dtype)
 
 
 @implements(np.cross)
@@ -146,59 +155,6 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     return np.moveaxis(np.stack(parts, axis=-1), -1, axisc)
 
 
-def _windows(v: Any, m: int, n: int) -> Any:
-    """Rows of `m` elements of v (padded with zeros), each starting one further on: shape (n, m)."""
-    return np.take(v, np.arange(n)[:, None] + np.arange(m)[None, :])
-
-
-@implements(np.convolve)
-def convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    if np.size(v) > np.size(a):
-        a, v = v, a
-    n, m = np.size(a), np.size(v)
-    if not m:
-        raise ValueError("v cannot be empty")
-    padded = np.pad(np.ravel(a), (m - 1, m - 1))
-    full = _windows(padded, m, n + m - 1) @ np.flip(np.ravel(v))
-    first = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}[mode]
-    count = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
-    return full[first : first + count]
-
-
-@implements(np.correlate)
-def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    n, m = np.size(a), np.size(v)
-    if m > n:
-        return np.flip(correlate(v, a, mode))
-    full = convolve(a, np.flip(v), "full")
-    first = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}[mode]
-    count = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
-    return full[first : first + count]
-
-
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    total: Any = np.zeros_like(np.multiply(x, p[0]))
-    for k in range(np.shape(p)[0]):
-        total = total * x + p[k]
-    return total
-
-
-@implements(np.polyder)
-def polyder(p: Any, m: int = 1) -> Any:
-    for _ in range(m):
-        n = np.shape(p)[0]
-        p = p[: n - 1] * np.arange(n - 1, 0, -1)
-    return p
-
-
-@implements(np.vander)
-def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
-    n = np.size(x) if N is None else N
-    powers = np.stack([np.power(x, k) for k in range(n)], axis=1)
-    return powers if increasing else np.flip(powers, 1)
-
-
 @implements(np.cov)
 def cov(
     m: Any,
@@ -208,28 +164,34 @@ def cov(
     ddof: Any = None,
     fweights: Any = None,
     aweights: Any = None,
-    **_: Any,
+    *,
+    dtype: Any = None,
 ) -> Any:
-    if fweights is not None or aweights is not None:
-        refuse("np.cov with weights: write the weighted sums")
     x = np.atleast_2d(m)
-    if not rowvar and np.ndim(m) > 1:
+    if not rowvar and np.ndim(m) != 1:
         x = np.transpose(x)
     if y is not None:
         other = np.atleast_2d(y)
         x = np.concatenate([x, other if rowvar or np.ndim(y) < 2 else np.transpose(other)], axis=0)
-    n = np.shape(x)[1] - ((0 if bias else 1) if ddof is None else ddof)
-    apart = x - np.mean(x, axis=1, keepdims=True)
-    return np.squeeze(apart @ np.transpose(apart) / n)
+    x = x.astype(np.result_type(x.dtype, np.float64) if dtype is None else dtype)
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    w: Any = fweights if aweights is None else aweights if fweights is None else np.multiply(fweights, aweights)
+    if w is None:
+        apart = x - np.mean(x, axis=1, keepdims=True)
+        return np.squeeze(apart @ np.transpose(apart) / max(np.shape(x)[1] - ddof, 0))
+    total = np.sum(w)
+    apart = x - np.sum(x * w, axis=1, keepdims=True) / total
+    scale = total - (ddof if aweights is None else ddof * np.sum(np.multiply(w, aweights)) / total if ddof else 0)
+    return np.squeeze(apart @ np.transpose(apart * w) / scale)
 
 
 @implements(np.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True, **_: Any) -> Any:
-    c = cov(x, y, rowvar)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    c = cov(x, y, rowvar, dtype=dtype)
     if not np.ndim(c):
         return c / c
     d = np.sqrt(np.diagonal(c))
-    return c / d[:, None] / d[None, :]
+    return np.clip(c / d[:, None] / d[None, :], -1, 1)
 
 
 @implements(np.ix_)

@@ -89,6 +89,8 @@ implements(np.argmin)(_place("argmin"))
 
 @implements(np.argsort)
 def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    if not a.ndim and axis in (0, -1):
+        return np.zeros_like(a, dtype=np.int64, shape=(1,))
     return along("argsort", _ordered(a), axis)
 
 
@@ -128,16 +130,38 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     return Array(g, g.build(REGISTER["searchsorted"], (node(g, a, dtype), values.id), (side,)))
 
 
+@implements(np.digitize)
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    if is_traced(bins):
+        refuse("np.digitize with traced bins: write np.searchsorted(bins, x)")
+    steps, side = np.diff(bins), "left" if right else "right"
+    if np.all(steps >= 0):
+        return np.searchsorted(np.asarray(bins), x, side=side)  # type: ignore[call-overload]
+    if not np.all(steps <= 0):
+        raise ValueError("bins must rise or fall throughout")
+    return np.size(bins) - np.searchsorted(np.asarray(bins)[::-1], x, side="left" if side == "left" else "right")
+
+
 @implements(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    g = graph_of(x, xp, fp)
+    x, xp, fp = (Array(g, node(g, v, "float64")) for v in (x, xp, fp))
+    if xp.ndim != 1 or xp.shape != fp.shape or not xp.size:
+        raise ValueError(f"points of shape {xp.shape} and values of shape {fp.shape}: as many, along one axis")
     if period is not None:
-        refuse("np.interp with period=: extend xp and fp by one period on both sides")
-    n = np.shape(xp)[0]
+        period = np.abs(period)
+        x, xp = np.mod(x, period), np.mod(xp, period)
+        order = np.argsort(xp)
+        xp, fp = np.take(xp, order), np.take(fp, order)
+        xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+        left = right = None
+    n = xp.shape[0]
     if n == 1:
-        middle = take(fp, np.zeros(np.shape(x), np.int64))
+        middle = np.broadcast_to(fp[0], x.shape)
     else:
         at = np.clip(np.searchsorted(xp, x, side="right"), 1, n - 1)
-        x0, x1, f0, f1 = take(xp, at - 1), take(xp, at), take(fp, at - 1), take(fp, at)
+        x0, x1, f0, f1 = np.take(xp, at - 1), np.take(xp, at), np.take(fp, at - 1), np.take(fp, at)
         middle = f0 + (f1 - f0) / (x1 - x0) * (x - x0)
     low = fp[0] if left is None else left
     high = fp[n - 1] if right is None else right
@@ -169,6 +193,8 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     if is_traced(a) and mode == "raise":
         refuse("np.choose of traced places: add mode='clip' or 'wrap'")
     a = np.clip(a, 0, n - 1) if mode == "clip" else np.mod(a, n) if mode == "wrap" else a
+    if not is_traced(a) and np.any((np.asarray(a) < 0) | (np.asarray(a) >= n)):
+        raise ValueError(f"a place outside the {n} choices")
     result = choices[0]
     for k in range(1, n):
         result = np.where(np.equal(a, k), choices[k], result)
@@ -190,6 +216,8 @@ def extract(condition: Any, arr: Any) -> Any:
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     (p,), (q,) = axes_of(axis1, a.ndim), axes_of(axis2, a.ndim)
+    if p == q:
+        raise ValueError("axis1 and axis2 cannot be the same")
     rows, columns = a.shape[p], a.shape[q]
     if offset == 0 and rows == columns:
         return Array(a.graph, diagonal_places(a.graph, a.id, p, q), view_of=a)
@@ -242,71 +270,3 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     else:
         values = node(g, weights, "float64")
     return Array(g, g.build(REGISTER["scatter_add"], (values, node(g, x, "int64")), (-1, n)))
-
-
-@implements(np.nan_to_num)
-def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    if x.dtype.kind != "f":
-        return x.copy()
-    limits = np.finfo(x.dtype)
-    high = limits.max if posinf is None else posinf
-    low = limits.min if neginf is None else neginf
-    x = np.where(np.isnan(x), np.asarray(nan, x.dtype), x)
-    x = np.where(x == np.inf, np.asarray(high, x.dtype), x)
-    return np.where(x == -np.inf, np.asarray(low, x.dtype), x)
-
-
-@implements(np.round, np.around)
-def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
-    if a.dtype.kind != "f":
-        return a.copy()
-    return np.rint(a) if decimals == 0 else np.rint(a * 10.0**decimals) / 10.0**decimals
-
-
-@implements(np.fix)
-def fix(x: Any, out: Any = None) -> Any:
-    return np.trunc(x)
-
-
-@implements(np.isclose)
-def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    near = np.less_equal(np.abs(np.subtract(a, b)), atol + rtol * np.abs(b)) & np.isfinite(b) | np.equal(a, b)
-    return near | (np.isnan(a) & np.isnan(b)) if equal_nan else near
-
-
-@implements(np.allclose)
-def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    return np.all(isclose(a, b, rtol, atol, equal_nan))
-
-
-@implements(np.array_equal)
-def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
-    if np.shape(a1) != np.shape(a2):
-        return False
-    same = np.equal(a1, a2)
-    return np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
-
-
-@implements(np.result_type)
-def result_type(*arrays_and_dtypes: Any) -> Any:
-    return np.result_type(*[v.dtype if is_traced(v) else v for v in arrays_and_dtypes])
-
-
-@implements(np.iscomplexobj)
-def iscomplexobj(x: Any) -> bool:
-    return False
-
-
-@implements(np.isrealobj)
-def isrealobj(x: Any) -> bool:
-    return True
-
-
-@implements(np.real)
-def real(val: Any) -> Any:
-    return val
-
-
-@implements(np.imag)
-def imag(val: Any) -> Any:
-    return np.zeros_like(val)
