@@ -187,3 +187,30 @@ def test_every_operation_on_arrays_is_tested() -> None:
     tested = {c.graph()[2].op.name for c in EVERY.values()} | OTHERS
     for op in REGISTER.values():
         assert op.name in tested or op.kind not in ("linear", "multilinear", "tangent"), op.name
+
+
+ONE_EACH = {c.graph()[2].op.name: name for name, c in reversed(CASES.items()) if c.graph()[2].op.rule is not None}
+
+
+@pytest.mark.parametrize("factor", [-1, 1 + 1e-6])
+@pytest.mark.parametrize("name", ONE_EACH)
+def test_wrong_rules_are_caught(name: str, factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check fails for a wrong sign and for a relative error of 1e-6 in a rule, also in a declared transpose."""
+    op = REGISTER[name]
+
+    def wrong(rule: Any) -> Any:
+        def call(*nodes: Any, **attrs: Any) -> Any:
+            found = rule(*nodes, **attrs)
+            return [None if t is None else t * factor for t in found] if isinstance(found, list) else found * factor
+
+        return call
+
+    mutants = [{"rule": wrong(op.rule)}]
+    mutants += [{"transposes": op.transposes | {k: wrong(rule)}} for k, rule in op.transposes.items()]
+    for changed in mutants:
+        with monkeypatch.context() as patch:
+            for field, value in changed.items():
+                patch.setattr(op, field, value)
+            with pytest.raises(AssertionError):
+                arrays.check_first(CASES[ONE_EACH[name]])
+    arrays.check_first(CASES[ONE_EACH[name]])

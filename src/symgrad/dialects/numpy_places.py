@@ -110,10 +110,11 @@ def take_along(x: Any, i: Any) -> Any:
 def put_along(x: Any, i: Any, n: int) -> Any:
     _inside(i, n)
     batch = np.broadcast_shapes(x.shape[:-1], i.shape[:-1])
-    values = np.broadcast_to(x, batch + x.shape[-1:]).reshape(-1, x.shape[-1])
-    places = np.broadcast_to(i, batch + i.shape[-1:]).reshape(-1, i.shape[-1])
-    out = np.zeros((len(values), n), x.dtype)
-    np.add.at(out, (np.arange(len(values))[:, None], places), values)
+    rows = math.prod(batch)
+    values = np.broadcast_to(x, batch + x.shape[-1:]).reshape(rows, x.shape[-1])
+    places = np.broadcast_to(i, batch + i.shape[-1:]).reshape(rows, i.shape[-1])
+    out = np.zeros((rows, n), x.dtype)
+    np.add.at(out, (np.arange(rows)[:, None], places), values)
     return out.reshape(*batch, n)
 
 

@@ -74,11 +74,18 @@ def _ends(start: Sequence[int], own: Sequence[int], step: Sequence[int]) -> Plac
 
 
 def _slice_of_pad(g: Graph, a: int, start: Places, own: Places, step: Places) -> int | None:
-    """A part of the array, with the zeros that are left; None where a step passes over zeros between elements."""
+    """A part of the array, with the zeros that are left; None where a step stays between the elements."""
     (x,) = g.args[a]
-    shape = g.types[x].lengths[len(g.types[x].shape) - len(start) :]
+    t = g.types[a]
+    shape = g.types[x].lengths[len(t.shape) - len(start) :]
+    lows, _, interior = g.attrs[a]
     bounds, zeros = [], []
-    for n, first, count, by, low, gap in zip(shape, start, own, step, *_but_high(g.attrs[a]), strict=True):
+    every = list(zip(shape, start, own, step, lows, interior, strict=True))
+    for n, first, count, by, low, gap in every:
+        place, between = np.divmod(first - low + by * np.arange(count), gap + 1)
+        if not np.any((place >= 0) & (place < n) & (between == 0)):
+            return spread(g, g.const(0, t.dtype), t.lengths[: len(t.shape) - len(start)] + own)
+    for n, first, count, by, low, gap in every:
         if by % (gap + 1) or (first - low) % (gap + 1):
             return None
         stride = by // (gap + 1)
@@ -91,11 +98,6 @@ def _slice_of_pad(g: Graph, a: int, start: Places, own: Places, step: Places) ->
     part = g.build(slice_, (x,), tuple(zip(*bounds, strict=True)))
     low, high = zip(*zeros, strict=True)
     return g.build(pad, (part,), (low, high, (0,) * len(low)))
-
-
-def _but_high(attrs: tuple[Places, ...]) -> tuple[Places, Places]:
-    low, _, interior = attrs
-    return low, interior
 
 
 def _slice_of_parts(g: Graph, a: int, attrs: tuple[Places, ...], own: Places) -> int | None:

@@ -85,12 +85,14 @@ def known_places(g: Graph, i: int) -> np.ndarray | None:
             values[j] = g.attrs[j][0].value
         elif name == "broadcast":
             values[j] = np.broadcast_to(args[0], g.attrs[j][0])
+        elif name == "einsum":
+            values[j] = np.einsum(g.attrs[j][0], *args)
         else:
             values[j] = getattr(np, name)(*args)
     return values[i]
 
 
-_PLAIN = frozenset({"const", "literal", "broadcast", "add", "subtract", "multiply", "negative"})
+_PLAIN = frozenset({"const", "literal", "broadcast", "add", "subtract", "multiply", "negative", "einsum"})
 
 
 def _step(places: np.ndarray) -> int:
