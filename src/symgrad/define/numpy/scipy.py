@@ -64,9 +64,10 @@ def _replacements() -> dict[int, tuple[Any, Any]]:
     return found
 
 
-def _namespaces(fn: Any) -> list[dict[str, Any]]:
-    """The globals of `fn` and of the Python functions that it can reach, and SciPy's modules."""
+def _namespaces(fn: Any) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The globals of `fn` and of the Python functions that it can reach, and SciPy's modules; and their closures."""
     found: dict[int, dict[str, Any]] = {}
+    cells: list[Any] = []
     for name in MODULES:
         if name in sys.modules:
             found[id(sys.modules[name].__dict__)] = sys.modules[name].__dict__
@@ -89,6 +90,7 @@ def _namespaces(fn: Any) -> list[dict[str, Any]]:
                 stack.append(cell.cell_contents)
             except ValueError:  # not bound yet
                 continue
+            cells.append(cell)
         if id(space) not in found:
             found[id(space)] = space
             stack.extend(v for v in list(space.values()) if isinstance(v, FunctionType))
@@ -99,7 +101,7 @@ def _namespaces(fn: Any) -> list[dict[str, Any]]:
                 for v in vars(m).values()
                 if isinstance(v, FunctionType)
             )
-    return list(found.values())
+    return list(found.values()), cells
 
 
 def _is_user_module(value: Any) -> bool:
@@ -118,7 +120,15 @@ def dispatching(fn: Any) -> Iterator[None]:
     with _LOCK:
         replaced = _replacements()
         changed: list[tuple[dict[str, Any], str, Any]] = []
-        for space in _namespaces(fn):
+        held: list[tuple[Any, Any]] = []
+        spaces, cells = _namespaces(fn)
+        for cell in cells:
+            value = cell.cell_contents
+            pair = replaced.get(id(value))
+            if pair is not None and pair[0] is value:
+                cell.cell_contents = pair[1]
+                held.append((cell, value))
+        for space in spaces:
             for name, value in list(space.items()):
                 pair = replaced.get(id(value))
                 if pair is not None and pair[0] is value:
@@ -129,3 +139,5 @@ def dispatching(fn: Any) -> Iterator[None]:
         finally:
             for space, name, value in changed:
                 space[name] = value
+            for cell, value in held:
+                cell.cell_contents = value
