@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 from symgrad.compile.llvm.ir import literal
 from symgrad.compile.llvm.nest_loops import Loops
@@ -21,9 +23,9 @@ from symgrad.compile.llvm.nest_order import Order, adds_to_memory, arrange, weig
 from symgrad.compile.llvm.vector_math import functions
 from symgrad.compile.llvm.writer import Module, has
 from symgrad.compile.lower import lower
-from symgrad.compile.nest import Access, Call, Nest, Place, Step, Store, identity
-from symgrad.errors import UnsupportedError
-from symgrad.graph import Graph
+from symgrad.compile.nest import Access, Call, Nest, Place, Step, Store, identity, load_input
+from symgrad.errors import ArgumentError, UnsupportedError
+from symgrad.graph import Graph, Op
 
 WORK = 5_000_000  # operations and accesses from which on a nest is a part of its own: about 0.3 ms
 _REFUSED = frozenset({"fold", "stack", "gather", "element"})
@@ -138,6 +140,20 @@ def lowered(nest: Nest) -> Nest:
 
     stores = tuple(replace(s, value=to[s.value], access=access(s.access)) for s in nest.stores)
     return Nest(nest.sizes, tuple(access(a) for a in nest.loads), body, stores)
+
+
+@cache
+def takes(op: Op, attrs: tuple[Any, ...], dtypes: tuple[str, ...]) -> bool:
+    """Whether a nest's body can have this operation on scalars of these dtypes."""
+    g = Graph()
+    loads = tuple(Access(k, dtype, (1,)) for k, dtype in enumerate(dtypes))
+    try:
+        value = g.add(op, tuple(load_input(g, k, dtype) for k, dtype in enumerate(dtypes)), attrs)
+        nest = Nest((1,), loads, g, (Store(value, Access(len(loads), g.types[value].dtype, (1,))),))
+        program([nest], 2, True)
+    except (UnsupportedError, ArgumentError, TypeError, KeyError):
+        return False
+    return True
 
 
 def work_of(nest: Nest) -> float:

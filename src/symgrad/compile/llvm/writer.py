@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -15,6 +16,7 @@ from symgrad.graph import NAMED, Graph, Op
 REALS = {"float64": "double", "float32": "float"}
 SIZES = {"float64": 8, "float32": 4, "int64": 8, "bool": 1}  # bytes of an element in memory
 _KINDS = {"bool": "i1", "int64": "i64"}
+_OF_TRUTHS = {"add": "or", "maximum": "or", "multiply": "and", "minimum": "and"}
 _OWN = frozenset(
     ["where", "mask", "negative", "logical_not", "minimum", "maximum", "stack", "element", "gather", "cast", "fold"]
 )
@@ -99,7 +101,7 @@ class Writer:
 
     def constant(self, value: Any, dtype: str) -> str:
         value = NAMED[value] if isinstance(value, str) else value
-        if dtype == "int64" and value != int(value):
+        if dtype == "int64" and (not math.isfinite(value) or value != int(value)):
             raise UnsupportedError(f"the constant {value} is no integer")
         return self.lift(literal(value, self.element(dtype)), dtype)
 
@@ -146,9 +148,19 @@ class Writer:
         if name in LOGIC:
             return self.emit(f"{LOGIC[name]} {t} {args[0]}, {args[1]}")
         if name in COMPARE:
-            how = COMPARE[name][1] if dtype == "int64" else {"slt": "ult", "sgt": "ugt"}.get(COMPARE[name][1], "eq")
+            how = COMPARE[name][1]
+            if dtype == "bool" and how[0] == "s":
+                how = "u" + how[1:]
             return self.emit(f"icmp {how} {t} {args[0]}, {args[1]}")
+        if dtype == "bool" and name in _OF_TRUTHS:
+            return self.emit(f"{_OF_TRUTHS[name]} {t} {args[0]}, {args[1]}")
         if dtype == "int64":
+            if name in ("floor", "ceil", "trunc"):
+                return args[0]
+            if name in ("abs", "sign"):
+                return self._signed(name, args[0])
+            if name in ("mod", "fmod"):
+                return self._remainder(name, args[0], args[1])
             if name == "negative":
                 return self.emit(f"sub {t} {self.constant(0, 'int64')}, {args[0]}")
             if name in ("minimum", "maximum"):
@@ -158,6 +170,32 @@ class Writer:
             if instruction is not None:
                 return self.emit(f"{instruction} {t} {args[0]}, {args[1]}")
         raise UnsupportedError(f"the native back end has no {name} of {dtype}")
+
+    def _signed(self, name: str, x: str) -> str:
+        """abs and sign of integers."""
+        t, truth, zero = self.type("int64"), self.spelled["i1"], self.constant(0, "int64")
+        below = self.emit(f"icmp slt {t} {x}, {zero}")
+        if name == "abs":
+            return self.emit(f"select {truth} {below}, {t} {self.emit(f'sub {t} {zero}, {x}')}, {t} {x}")
+        above = self.emit(f"zext {truth} {self.emit(f'icmp sgt {t} {x}, {zero}')} to {t}")
+        return self.emit(f"sub {t} {above}, {self.emit(f'zext {truth} {below} to {t}')}")
+
+    def _remainder(self, name: str, a: str, b: str) -> str:
+        """mod and fmod of integers: 0 for a divisor of 0, as in NumPy; none for -1, which might overflow."""
+        t, truth, zero, one = (
+            self.type("int64"),
+            self.spelled["i1"],
+            self.constant(0, "int64"),
+            self.constant(1, "int64"),
+        )
+        near = self.emit(f"icmp ult {t} {self.emit(f'add {t} {b}, {one}')}, {self.constant(2, 'int64')}")
+        rest = self.emit(f"srem {t} {a}, {self.emit(f'select {truth} {near}, {t} {one}, {t} {b}')}")
+        if name == "fmod":
+            return rest
+        other = self.emit(f"icmp slt {t} {self.emit(f'xor {t} {rest}, {b}')}, {zero}")
+        some = self.emit(f"icmp ne {t} {rest}, {zero}")
+        moved = self.emit(f"and {truth} {other}, {some}")
+        return self.emit(f"select {truth} {moved}, {t} {self.emit(f'add {t} {rest}, {b}')}, {t} {rest}")
 
     def intrinsic(self, name: str, *args: str) -> str:
         short = "f64" if self.module.real == "double" else "f32"

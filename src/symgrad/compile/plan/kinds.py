@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
-from symgrad.compile.llvm.writer import has
-from symgrad.compile.lower import lower
+from symgrad.compile.llvm.nest import takes
 from symgrad.compile.plan.views import Index, Shape
-from symgrad.errors import UnsupportedError
-from symgrad.graph import CONST, INPUT, Graph, Type, named
+from symgrad.graph import CONST, INPUT, Graph, named
 from symgrad.ops.subscripts import parse, sums
 
 LEAF, VIEW, MAP, REDUCE, PRODUCT, REGION, LIBRARY = "leaf", "view", "map", "reduce", "product", "region", "library"
@@ -66,17 +63,9 @@ def kind(g: Graph, i: int) -> str:
     return MAP if same and nestable(name, g.attrs[i], tuple([t.dtype for t in types])) else LIBRARY
 
 
-@lru_cache(maxsize=4096)
 def nestable(name: str, attrs: tuple[Any, ...], dtypes: tuple[str, ...]) -> bool:
     """Whether machine code has this operation on elements, by its fallback at least, without loops."""
-    g = Graph()
-    ids = tuple([g.input(f"x{k}", Type(d)) for k, d in enumerate(dtypes)])
-    op = named(name)
-    try:
-        lowered, _ = lower(g, [g.add(op, ids, attrs)], has, "native")
-    except (UnsupportedError, TypeError):
-        return False
-    return not any(o.kind == "control" for o in lowered.ops)
+    return takes(named(name), attrs, dtypes)
 
 
 def weight(g: Graph, i: int) -> float:
