@@ -52,10 +52,11 @@ def _wrapped(fn: Any, name: str) -> Callable[..., Any]:
     return call
 
 
-def _replacements() -> dict[int, tuple[Any, Any]]:
+@functools.cache
+def _replacements(loaded: tuple[str, ...]) -> dict[int, tuple[Any, Any]]:
     """For SciPy's modules that are loaded: id of a function -> (it, what stands for it)."""
     found: dict[int, tuple[Any, Any]] = {}
-    for module_name in MODULES:
+    for module_name in loaded:
         module = sys.modules.get(module_name)
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name, None)
@@ -114,11 +115,12 @@ def _is_user_module(value: Any) -> bool:
 @contextmanager
 def dispatching(fn: Any) -> Iterator[None]:
     """While this lasts, SciPy's functions in reach of `fn` ask their arguments."""
-    if not any(name in sys.modules for name in MODULES):
+    loaded = tuple(name for name in MODULES if name in sys.modules)
+    if not loaded:
         yield
         return
     with _LOCK:
-        replaced = _replacements()
+        replaced = _replacements(loaded)
         changed: list[tuple[dict[str, Any], str, Any]] = []
         held: list[tuple[Any, Any]] = []
         spaces, cells = _namespaces(fn)
