@@ -39,7 +39,9 @@ ROOMS = {
     "products": BELOW | {"function", "arrays", "defining", "generic", "tree", "transforms"},
     "train": BELOW | {"function", "defining", "generic", "tree", "transforms", "products"},
     "__init__": {"errors", "ops", "function", "defining", "generic", "mapping", "transforms", "products", "train"},
-    "cli": BELOW | {"function", "defining", "generic", "tree", "transforms", "products", "train", "__init__"},
+    "source_file": BELOW | {"function", "defining", "generic", "tree"},
+    "cli": BELOW
+    | {"function", "source_file", "defining", "generic", "tree", "transforms", "products", "train", "__init__"},
     "__main__": {"cli"},
 }
 ONLY_IN = {

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from symgrad.errors import ArgumentError, FormulaError, SymgradError, UnsupportedError
+from symgrad.source_file import split
 
 if TYPE_CHECKING:
     from symgrad.function import Function
 
-FORMS = ("sympy", "latex", "python", "c", "picture")
+FORMS = ("sympy", "latex", "python", "torch", "c", "picture")
 MAX_SYMPY, MAX_DEPTH = 30_000, 100
 """Operations in a result that is printed as one SymPy expression, and how many may stand inside each other."""
 MAX_WORK = 20_000
@@ -62,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(e, BrokenPipeError):  # the reader has gone: symgrad ... | head
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
-        return _fail(" ".join(_told(e).split("\n")))
+        told = _told(e)
+        return _fail(told if "\n  at " in told else " ".join(told.split("\n")))  # with the user's line, as it stands
     except (RecursionError, MemoryError) as e:
         what = "is nested too deep" if isinstance(e, RecursionError) else "needs too much memory"
         return _fail(f"the formula, or its result in this form, {what}; try --to python or --to c")
@@ -113,7 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("--order", type=int, default=1, metavar="K", help="order of the derivative (one variable)")
     hessian = command("hessian", _hessian, "all second derivatives of a formula", 'hessian "x**2*y" --to latex')
     for made in (derive, hessian):
-        made.add_argument("formula", help="such as 'x**2 + sin(y)'; functions have Python's, NumPy's or SymPy's names")
+        made.add_argument("formula", help="such as 'x**2 + sin(y)', or file.py:function, a function of NumPy arrays")
+        made.add_argument("--shapes", nargs="+", metavar="NAME=AxB", default=(), help="of a function's arguments")
         made.add_argument("--wrt", nargs="+", metavar="NAME", help="the variables; all names if left out")
         made.add_argument("--to", choices=FORMS, default="sympy", help="what to write (default: sympy)")
         made.add_argument("--at", nargs="+", metavar="NAME=VALUE", help="say its value at this point, too")
@@ -154,6 +157,9 @@ def _function(arguments: argparse.Namespace, name: str) -> tuple[Function, list[
 def _derive(arguments: argparse.Namespace) -> int:
     from symgrad.transforms import derivative, grad
 
+    place = split(arguments.formula)
+    if place is not None:
+        return _of_file(arguments, *place)
     f, wrt = _function(arguments, "formula")
     order = arguments.order
     if order < 1:
@@ -171,6 +177,9 @@ def _derive(arguments: argparse.Namespace) -> int:
 def _hessian(arguments: argparse.Namespace) -> int:
     from symgrad.transforms import hessian
 
+    place = split(arguments.formula)
+    if place is not None:
+        return _of_file(arguments, *place)
     f, wrt = _function(arguments, "formula")
     if len(wrt) > MAX_VARIABLES:
         raise ArgumentError(
@@ -178,6 +187,28 @@ def _hessian(arguments: argparse.Namespace) -> int:
             "or use sg.hessian(f, sparse=True) in Python"
         )
     return _show(hessian(f, wrt), "hessian", arguments)
+
+
+def _of_file(arguments: argparse.Namespace, path: str, name: str) -> int:
+    """The derivative of a function in the user's own file: its gradient, or its Jacobian where it is no number."""
+    from symgrad.generic import PythonFunction
+    from symgrad.source_file import examples, load
+    from symgrad.transforms import grad, hessian, jacobian
+
+    if arguments.at:
+        raise ArgumentError("--at is for formulas; call the function's derivative in Python")
+    f, module = load(path, name)
+    order = getattr(arguments, "order", 2)
+    second = arguments.run is _hessian or order == 2
+    if order not in (1, 2):
+        raise ArgumentError(f"--order {order}: of a function of arrays 1, or 2 for the Hessian")
+    given = examples(f, module, arguments.shapes) if isinstance(f, PythonFunction) else []
+    own = f.specialise(*given) if isinstance(f, PythonFunction) else f
+    wrt = (arguments.wrt[0] if len(arguments.wrt) == 1 else arguments.wrt) if arguments.wrt else None
+    is_number = len(own.outputs) == 1 and not own.graph.types[own.outputs[0]].shape
+    derived = hessian(f, wrt) if second else grad(f, wrt) if is_number else jacobian(f, wrt)
+    shown = derived.specialise(*given) if isinstance(f, PythonFunction) else derived
+    return _show(shown, "hessian" if second else "gradient" if is_number else "jacobian", arguments)
 
 
 def _show(f: Function, name: str, arguments: argparse.Namespace) -> int:
@@ -218,6 +249,8 @@ def _text(f: Function, name: str, form: str) -> str:
         return f.latex()
     if form == "python":
         return f.python()
+    if form == "torch":
+        return f.torch().code
     if form == "c":
         from symgrad.compile.c import c_source
 

@@ -1,6 +1,5 @@
 """NIST's certified regressions: nine digits in every parameter and standard deviation, from both starts."""
 
-
 import nist
 import numpy as np
 import pytest

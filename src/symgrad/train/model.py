@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.defining import function
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.function import Function
-from symgrad.defining import function
 from symgrad.train.data import Table, column, named
 from symgrad.train.names import check_names, sides, starts, symbols_of, without_vectors
 from symgrad.train.rows import Rows, places

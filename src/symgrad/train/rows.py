@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.defining import function
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
-from symgrad.defining import function
 from symgrad.train.data import Table
 from symgrad.train.names import Local
 from symgrad.train.progress import Progress

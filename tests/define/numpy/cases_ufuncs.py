@@ -26,7 +26,8 @@ def _unary(u: Any) -> Iterator[Case]:
     yield case(u, np.array([np.inf, -np.inf, np.nan, 0.0, 1.0, -1.0]))
     yield case(u, np.array([0.3, 0.7], np.float32) + np.float32(shift))
     for w in WHOLE:
-        yield case(u, w)
+        if u is not np.reciprocal or np.all(w):  # 1/0 of integers is another number on each machine
+            yield case(u, w)
 
 
 def _binary(u: Any) -> Iterator[Case]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from symgrad.define.numpy.broadcast import broadcast_to, floating, result_dtype
 from symgrad.define.numpy.functions import given, product
-from symgrad.define.numpy.tracer import REFUSED, Array, graph_of, implements, node, refuse
+from symgrad.define.numpy.messages import REFUSED
+from symgrad.define.numpy.tracer import Array, graph_of, implements, node, refuse
 from symgrad.graph import REGISTER
 
 SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.define.numpy.functions import given
+from symgrad.define.numpy.messages import REFUSED
 from symgrad.define.numpy.quantiles import quantile_of_known
 from symgrad.define.numpy.reductions import counted
-from symgrad.define.numpy.tracer import REFUSED, implements
+from symgrad.define.numpy.tracer import implements
 
 
 def _without_nan(fn: Any, neutral: float) -> Callable[..., Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.tracer import REFUSED, implements, is_traced, refuse
+from symgrad.define.numpy.messages import REFUSED
+from symgrad.define.numpy.tracer import implements, is_traced, refuse
 
 
 def _one_dimensional(*arrays: Any) -> None:

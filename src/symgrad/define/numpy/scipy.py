@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
 
-from symgrad.define.numpy.tracer import FUNCTIONS, REFUSED, Array, guarded, refuse
+from symgrad.define.numpy.messages import REFUSED
+from symgrad.define.numpy.tracer import FUNCTIONS, Array, guarded, refuse
 
 MODULES = ("scipy.linalg", "scipy.special", "scipy.fft")
 NAMED: dict[str, Callable[..., Any]] = {}

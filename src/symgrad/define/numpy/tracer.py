@@ -6,16 +6,16 @@ TraceError that names the user's line; so does what would take numbers that are 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 from weakref import WeakSet
 
 import numpy as np
 
-from symgrad.define.numpy.place import line, located
+from symgrad.define.numpy.messages import as_numbers, missing, module_of
+from symgrad.define.numpy.place import located
 from symgrad.errors import SymgradError, TraceError
-from symgrad.graph import REGISTER, Graph, Type
+from symgrad.graph import REGISTER, Graph
 from symgrad.graph.type import DTYPES
 from symgrad.ops.literal import constant_array
 
@@ -27,8 +27,6 @@ METHODS: dict[str, Callable[..., Any]] = {}
 """What a ufunc's own methods mean: `meaning(ufunc, *inputs, **keywords)` for reduce, accumulate, outer."""
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What each NumPy function means, of the same arguments. Filled by `implements`."""
-REFUSED: dict[Any, str] = {}
-"""Functions that can't be traced, and what to write instead."""
 
 
 def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -162,30 +160,30 @@ class Array:
         dtype = keywords.pop("dtype", None)
         meaning = UFUNCS.get(ufunc) or next(filter(None, (known(ufunc) for known in UNKNOWN)), None)
         if meaning is None or keywords:
-            refuse(_missing(name, ufunc) if meaning is None else f"{name} with {', '.join(keywords)}= can't be traced")
+            refuse(missing(name, ufunc) if meaning is None else f"{name} with {', '.join(keywords)}= can't be traced")
         result = guarded(name, meaning, *inputs)
         return result if dtype is None else result.astype(dtype)
 
     def __array_function__(self, func: Any, types: Any, args: Any, keywords: Any) -> Any:
-        name = f"{_module(func)}.{func.__name__}"
+        name = f"{module_of(func)}.{func.__name__}"
         meaning = FUNCTIONS.get(func)
         if meaning is None:
-            refuse(_missing(name, func))
+            refuse(missing(name, func))
         if keywords.pop("out", None) is not None:
             refuse(f"{name} with out=: a traced result can't go into an existing array; use the returned one")
         return guarded(name, meaning, *args, **keywords)
 
     def __array__(self, *args: Any, **keywords: Any) -> NoReturn:
-        refuse(_as_numbers("a NumPy array"))
+        refuse(as_numbers("a NumPy array"))
 
     def __float__(self) -> NoReturn:
-        refuse(_as_numbers("a Python float"))
+        refuse(as_numbers("a Python float"))
 
     def __int__(self) -> NoReturn:
-        refuse(_as_numbers("a Python int"))
+        refuse(as_numbers("a Python int"))
 
     def __complex__(self) -> NoReturn:
-        refuse(_as_numbers("a Python complex"))
+        refuse(as_numbers("a Python complex"))
 
     def __index__(self) -> NoReturn:
         refuse("a traced value as an index of Python (range, list): name it in sg.function(f, static=...)")
@@ -197,10 +195,10 @@ class Array:
         )
 
     def item(self, *args: Any) -> Any:
-        refuse(_as_numbers("a Python number"))
+        refuse(as_numbers("a Python number"))
 
     def tolist(self) -> Any:
-        refuse(_as_numbers("a list"))
+        refuse(as_numbers("a list"))
 
     def __hash__(self) -> int:
         return id(self)
@@ -403,45 +401,6 @@ def cast(x: Array, dtype: Any) -> Array:
     if wanted == "bool":
         return np.not_equal(x, 0)  # type: ignore[return-value]
     return Array(x.graph, x.graph.build(REGISTER["cast"], (x.id,), (wanted,)))
-
-
-def typed(g: Graph, id: int) -> Type:
-    return g.types[id]
-
-
-def _as_numbers(what: str) -> str:
-    """The message for a use that needs the numbers themselves, by what stands in the user's line."""
-    _, text = line()
-    function = re.search(r"\bmath\.(\w+)", text)
-    if function:
-        names = {"pow": "power", "fabs": "abs", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}
-        own = names.get(function[1], function[1])
-        other = f"np.{own}" if hasattr(np, own) else f"scipy.special.{own}"
-        return f"math.{function[1]} takes a number, not a traced array: write {other}"
-    if re.search(r"\]\s*[-+*/]?=[^=]", text):
-        return (
-            "a NumPy array can't hold a traced value: build the result with np.stack, np.concatenate or np.where, "
-            "or start from a traced array, as in out = np.zeros_like(x)"
-        )
-    if re.search(r"\bnp\.(as)?array\(|\bnumpy\.(as)?array\(", text):
-        return "np.array can't hold traced values: write np.stack([...]) (np.concatenate for arrays of several lengths)"
-    called = re.search(r"\b((?:scipy|sp|special|linalg|stats|np|numpy)(?:\.\w+)+)\(", text)
-    if called:
-        return f"{called[1]} takes numbers, not a traced array: it is not among the functions that can be traced"
-    return (
-        f"{what} of a traced array, whose numbers are not known while the function is traced: stay with NumPy "
-        "functions of the array, or name the argument in sg.function(f, static=...)"
-    )
-
-
-def _module(func: Any) -> str:
-    module = getattr(func, "__module__", "numpy") or "numpy"
-    parts = [p for p in module.split(".") if not p.startswith("_")]
-    return ".".join(["np", *parts[1:]]) if parts[:1] == ["numpy"] else ".".join(parts)
-
-
-def _missing(name: str, func: Any) -> str:
-    return f"{name} can't be traced: {REFUSED.get(func, 'write it with functions that can be (docs/numpy.md)')}"
 
 
 def shapes(values: Sequence[Any]) -> list[tuple[int, ...]]:

@@ -1,0 +1,151 @@
+"""A function in a Python file of the user's, and the shapes of its arguments: `symgrad derive model.py:loss`."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symgrad.defining import from_python
+from symgrad.errors import ArgumentError
+from symgrad.function import Function
+from symgrad.generic import PythonFunction
+
+_SIZES = (7, 5, 11, 3, 13, 17, 19, 23, 29, 31)
+"""What named dimensions are, in the order of their names' appearance: all different, so that none are confused."""
+
+
+def split(text: str) -> tuple[str, str] | None:
+    """("model.py", "loss") of "model.py:loss"; None where the text is no such thing."""
+    found = re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)", text.strip())
+    return (found[1], found[2]) if found else None
+
+
+def load(path: str, name: str) -> tuple[PythonFunction | Function, Any]:
+    """The function of this name in a file, which is run as a module, and the module."""
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise ArgumentError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.parent))
+    known = sys.modules.get(file.stem)
+    sys.modules[file.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as e:  # the user's own code: anything can happen there
+        raise ArgumentError(f"{path} can't be run: {type(e).__name__}: {e}") from e
+    finally:
+        sys.path.remove(str(file.parent))
+        if known is None:
+            sys.modules.pop(file.stem, None)
+        else:
+            sys.modules[file.stem] = known
+    fn = getattr(module, name, None)
+    if fn is None:
+        own = [k for k, v in vars(module).items() if callable(v) and not k.startswith("_")]
+        raise ArgumentError(f"{path} has no function {name}; it has {', '.join(own) or 'none'}")
+    if isinstance(fn, (Function, PythonFunction)):
+        return fn, module
+    if not callable(fn):
+        raise ArgumentError(f"{name} in {path} is no function but {type(fn).__name__}")
+    return from_python(fn, _sizes(fn)), module
+
+
+def _sizes(fn: Any) -> list[str]:
+    """Parameters whose defaults are integers: numbers of steps, powers, axes; a formula has them as they are."""
+    try:
+        return [p.name for p in inspect.signature(fn).parameters.values() if type(p.default) is int]
+    except (TypeError, ValueError):
+        return []  # from_python tells
+
+
+def examples(f: PythonFunction, module: Any, shapes: Sequence[str]) -> list[Any]:
+    """An argument per parameter: of the shapes given, of the module's `example_inputs`, or of the annotations."""
+    parameters = f.signature.parameters
+    if shapes:
+        given = dict(_shape(text) for text in shapes)
+        unknown = [n for n in given if n not in parameters]
+        if unknown:
+            raise ArgumentError(f"--shapes {unknown[0]}: {f.name} has {', '.join(parameters)}")
+        return [_value(f, n, given.get(n)) for n in parameters]
+    stored = getattr(module, "example_inputs", None)
+    if isinstance(stored, dict) and f.name in stored:
+        stored = stored[f.name]
+    if isinstance(stored, dict) and set(stored) <= set(parameters):
+        return [stored[n] if n in stored else _value(f, n, None) for n in parameters]
+    if isinstance(stored, (tuple, list)):
+        return list(stored)
+    return _annotated(f)
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """ "X=100x3" is ("X", (100, 3)); "a=" and "a=scalar" are scalars."""
+    name, equals, sizes = text.partition("=")
+    sizes = sizes.strip()
+    if not equals or not re.fullmatch(r"(scalar|\d+(x\d+)*|)", sizes):
+        raise ArgumentError(f"--shapes takes NAME=AxB, as X=100x3 (NAME= for a scalar), not {text!r:.60}")
+    return name.strip(), tuple(int(n) for n in re.findall(r"\d+", sizes))
+
+
+def _value(f: PythonFunction, name: str, shape: tuple[int, ...] | None) -> Any:
+    default = f.signature.parameters[name].default
+    if shape is None:
+        if default is inspect.Parameter.empty:
+            raise ArgumentError(f"{f.name}: there is no shape for {name}; add it, as in --shapes {name}=10x3")
+        return default
+    return np.ones(shape) if shape else 1.0
+
+
+def _annotated(f: PythonFunction) -> list[Any]:
+    """Arguments of the shapes that the annotations spell: `w: "d"`, `X: "n d"`, jaxtyping's `Float[Array, "n d"]`."""
+    sizes: dict[str, int] = {}
+    found = []
+    for p in f.signature.parameters.values():
+        text = _dimensions(p.annotation)
+        if text is None:
+            if p.default is not inspect.Parameter.empty:
+                found.append(p.default)
+                continue
+            raise ArgumentError(_no_shapes(f))
+        shape = []
+        for word in text.split():
+            if word.isdigit():
+                shape.append(int(word))
+            else:
+                if word not in sizes and len(sizes) == len(_SIZES):
+                    raise ArgumentError(f"{f.name}: more than {len(_SIZES)} different dimensions; give --shapes")
+                shape.append(sizes.setdefault(word, _SIZES[len(sizes) % len(_SIZES)]))
+        found.append(np.ones(shape) if shape else 1.0)
+    return found
+
+
+def _dimensions(annotation: Any) -> str | None:
+    """ "n d" of an annotation that spells dimensions; "" for a float; None for any other."""
+    if annotation is float or annotation == "float":
+        return ""
+    text = getattr(annotation, "dim_str", None)
+    if text is None:
+        text = next((m for m in getattr(annotation, "__metadata__", ()) if isinstance(m, str)), None)
+    if text is None and isinstance(annotation, str):
+        quoted = re.search(r"['\"]([\w ]*)['\"]\s*\]?$", annotation)
+        text = quoted[1] if quoted else annotation
+    return text if isinstance(text, str) and re.fullmatch(r"[\w ]*", text) else None
+
+
+def _no_shapes(f: PythonFunction) -> str:
+    names = list(f.signature.parameters)
+    given = " ".join(f"{n}={'10x3' if k else '3'}" for k, n in enumerate(names))
+    spelled = ", ".join(f'{n}: "{"n d" if k else "d"}"' for k, n in enumerate(names))
+    return (
+        f"the shapes of {f.name}'s arguments are not known. Give them in one of three ways: --shapes {given}, or "
+        f"annotations as in def {f.name}({spelled}), or example_inputs = ({', '.join(names)}) in the file"
+    )
