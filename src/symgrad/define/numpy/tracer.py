@@ -6,13 +6,17 @@ TraceError that names the user's line; so does what would take numbers that are 
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any, NoReturn
 from weakref import WeakSet
 
 import numpy as np
 
 from symgrad.define.numpy.messages import as_numbers, missing, module_of
+from symgrad.define.numpy.operators import set_operators
 from symgrad.define.numpy.place import located
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import REGISTER, Graph
@@ -169,7 +173,8 @@ class Array:
         meaning = FUNCTIONS.get(func)
         if meaning is None:
             refuse(missing(name, func))
-        if keywords.pop("out", None) is not None:
+        place = _place_of_out(meaning)
+        if keywords.pop("out", None) is not None or (len(args) > place and args[place] is not None):
             refuse(f"{name} with out=: a traced result can't go into an existing array; use the returned one")
         return guarded(name, meaning, *args, **keywords)
 
@@ -228,9 +233,8 @@ class Array:
         return np.ravel(self, order).copy()  # type: ignore[call-overload]
 
     def transpose(self, *axes: Any) -> Array:
-        if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-            axes = axes[0]
-        return np.transpose(self, axes or None)  # type: ignore[call-overload]
+        order: Any = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes
+        return np.transpose(self, order or None)  # type: ignore[call-overload]
 
     def reshape(self, *shape: Any, order: str = "C") -> Array:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[call-overload]
@@ -271,65 +275,32 @@ _BY_FUNCTION = frozenset(
     ]
 )
 
-_BINARY = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "truediv": np.true_divide,
-    "floordiv": np.floor_divide,
-    "mod": np.remainder,
-    "pow": np.power,
-    "matmul": np.matmul,
-    "and": np.bitwise_and,
-    "or": np.bitwise_or,
-    "xor": np.bitwise_xor,
-    "lshift": np.left_shift,
-    "rshift": np.right_shift,
-}
-_COMPARED = {
-    "lt": np.less,
-    "le": np.less_equal,
-    "gt": np.greater,
-    "ge": np.greater_equal,
-    "eq": np.equal,
-    "ne": np.not_equal,
-}
-_UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
+set_operators(Array)
 
 
-def _operators() -> None:
-    def forward(ufunc: Any) -> Any:
-        return lambda self, other: ufunc(self, other)
-
-    def reflected(ufunc: Any) -> Any:
-        return lambda self, other: ufunc(other, self)
-
-    def unary(ufunc: Any) -> Any:
-        return lambda self: ufunc(self)
-
-    def forward_all(function: Any) -> Any:
-        return lambda self, *args, **keywords: function(self, *args, **keywords)
-
-    for name, ufunc in (*_BINARY.items(), *_COMPARED.items()):
-        setattr(Array, f"__{name}__", forward(ufunc))
-    for name, ufunc in _BINARY.items():
-        setattr(Array, f"__r{name}__", reflected(ufunc))
-    for name, ufunc in _UNARY.items():
-        setattr(Array, f"__{name}__", unary(ufunc))
-
-
-_operators()
+@cache
+def _place_of_out(meaning: Callable[..., Any]) -> int:
+    """Where `out` stands among the positional arguments, which are named as NumPy's."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in inspect.signature(meaning).parameters.values() if p.kind in kinds]
+    return names.index("out") if "out" in names else sys.maxsize
 
 
 def guarded(name: str, meaning: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
     """`meaning(...)`; what is wrong with its arguments is said with the user's line."""
     try:
-        return meaning(*args, **keywords)
+        try:
+            return meaning(*args, **keywords)
+        except AttributeError:  # the first argument may be a plain array, and only another one traced
+            if not args or isinstance(args[0], Array):
+                raise
+            g = graph_of(*args, *keywords.values())
+            return meaning(_lifted(g, args[0]), *args[1:], **keywords)
     except TraceError:
         raise
     except SymgradError as e:
         raise type(e)(located(f"{name}: {e}")) from e
-    except (TypeError, ValueError, IndexError, NotImplementedError) as e:
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, NotImplementedError) as e:
         raise TraceError(located(f"{name}: {e}")) from e
 
 

@@ -1,0 +1,54 @@
+"""Functions of NumPy that can't be traced, with what to write instead; and those that take no traced arrays at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad.define.numpy.messages import REFUSED
+
+_COUNTED = "how many elements it has is not known while the function is traced: "
+_INSTEAD = {
+    _COUNTED + "write np.where(condition, x, 0) and go on with all of them": "nonzero flatnonzero argwhere",
+    _COUNTED + "write np.sort(x), which keeps equal elements": (
+        "unique unique_all unique_counts unique_inverse unique_values union1d intersect1d setdiff1d setxor1d trim_zeros"
+    ),
+    "write np.bincount(np.searchsorted(edges, x, side='right') - 1, minlength=n); counts have derivative zero": (
+        "histogram histogram2d histogramdd histogram_bin_edges"
+    ),
+    "write np.stack([f(row) for row in np.moveaxis(x, axis, -1)]), or sg.vmap(f)": "apply_along_axis apply_over_axes",
+    "it changes an array: write np.where(condition, v, x)": "copyto place putmask",
+    "it changes an array: write x = np.where(np.eye(n, dtype=bool), v, x)": "fill_diagonal",
+    "it changes an array: write x[places] = v on an array that is traced, as np.zeros_like(x) is": "put put_along_axis",
+    "bits of traced numbers can't be taken": (
+        "packbits unpackbits bitwise_count left_shift right_shift nextafter spacing frexp gcd lcm"
+    ),
+    "write the parts out: quotients by //, remainders by %": "unravel_index ravel_multi_index",
+    "complex numbers come from np.fft alone": "sort_complex",
+    "dates are not differentiated": "isnat busday_count busday_offset is_busday datetime_as_string",
+    "its numbers are not known while the function is traced: return the array and write it afterwards": (
+        "save savetxt savez savez_compressed array2string array_repr array_str"
+    ),
+    "write np.stack([...]), or np.stack([np.stack(row) for row in rows]) for a matrix": "array bmat",
+    "leave it out: a traced array is an array already": (
+        "asarray asanyarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix require"
+    ),
+}
+_OWN = """
+arange bartlett base_repr binary_repr blackman broadcast_shapes can_cast common_type datetime_data
+diag_indices diag_indices_from empty eye einsum_path format_float_positional format_float_scientific from_dlpack
+frombuffer fromfile fromfunction fromiter frompyfunc fromregex fromstring full genfromtxt get_include
+get_printoptions getbufsize geterr geterrcall hamming hanning identity indices info isdtype isfortran isscalar
+issubdtype iterable kaiser load loadtxt mask_indices may_share_memory min_scalar_type mintypecode nested_iters ones
+printoptions promote_types set_printoptions setbufsize seterr seterrcall shares_memory show_config show_runtime test
+tri tril_indices tril_indices_from triu_indices triu_indices_from typename zeros
+"""
+
+for _hint, _names in _INSTEAD.items():
+    for _name in _names.split():
+        if hasattr(np, _name):  # some came with later versions of NumPy
+            REFUSED[getattr(np, _name)] = _hint
+
+PLAIN: frozenset[Any] = frozenset(getattr(np, n) for n in _OWN.split() if hasattr(np, n))
+"""What makes arrays of plain numbers, or is about types, printing and files: NumPy's own, also in a traced function."""
