@@ -12,36 +12,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import queue
-import signal
-import subprocess
 import sys
-import tempfile
-import threading
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import table
+from children import Outcome, idle_cpu, measured, progress
 from measure import CHECKED, POINTS
 from neutral import program
 from peers import PEERS
 from problems import NAMES, QUICK, Absent, load
 from reference import derivative
 
-HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-9
 """Largest error, relative to the largest entry of the same row, that counts as agreement."""
-
-
-@dataclass
-class Outcome:
-    """What one peer did at one problem: a number per finished stage, and why it stopped, if it did."""
-
-    values: dict[str, float] = field(default_factory=dict)
-    stopped: str | None = None
-    reason: str = ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,69 +84,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def run(problem: str, peer: str, truth: np.ndarray, cpu: int | None, limit: float, budget: float) -> Outcome:
     """Measure in a child process; stop it where one stage takes longer than `limit` seconds."""
-    outcome = Outcome()
-    with tempfile.TemporaryDirectory(prefix="symgrad-benchmark-") as folder:
-        result = Path(folder) / "values.npz"
-        task = {"problem": problem, "peer": peer, "cpu": cpu, "budget": budget, "result": str(result)}
-        # A fresh cache folder: what is measured is the first time.
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": folder, "SYMGRAD_CACHE_DIR": folder}
-        with open(Path(folder) / "errors", "w+") as errors:
-            child = subprocess.Popen(
-                [sys.executable, str(HERE / "measure.py"), json.dumps(task)],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=environment,
-                cwd=folder,
-                start_new_session=True,
-            )
-            watch(child, outcome, limit)
-            if child.returncode and outcome.stopped != "limit":
-                errors.seek(0)
-                last = errors.read().strip().splitlines()[-1:] or [f"exit status {child.returncode}"]
-                outcome.stopped, outcome.reason = "error", last[0]
-        if result.exists():
-            outcome.values["error"] = compare(result, truth)
-            if not outcome.values["error"] <= TOLERANCE:
-                outcome.stopped, outcome.reason = "wrong", "differs from the reference"
-    return outcome
 
+    def judge(result: Path, outcome: Outcome) -> None:
+        outcome.values["error"] = compare(result, truth)
+        if not outcome.values["error"] <= TOLERANCE:
+            outcome.stopped, outcome.reason = "wrong", "differs from the reference"
 
-def watch(child: subprocess.Popen[str], outcome: Outcome, limit: float) -> None:
-    """Collect the child's lines until it ends; kill it, and what it started, when it is late."""
-    lines: queue.Queue[str | None] = queue.Queue()
-
-    def read() -> None:
-        assert child.stdout is not None
-        for line in child.stdout:
-            lines.put(line)
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        try:
-            # Loading packages and problems is not what is limited.
-            line = lines.get(timeout=limit if "load" in outcome.values else limit + 120)
-        except queue.Empty:
-            outcome.stopped = "limit"
-            kill(child)
-            break
-        if line is None:
-            break
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # something the package printed
-        outcome.values[event["stage"]] = event["value"]
-    child.wait()
-
-
-def kill(child: subprocess.Popen[str]) -> None:
-    """End the child and its compilers."""
-    if hasattr(os, "killpg"):
-        os.killpg(child.pid, signal.SIGKILL)
-    else:
-        child.kill()
+    return measured("measure.py", {"problem": problem, "peer": peer, "cpu": cpu, "budget": budget}, limit, judge)
 
 
 def compare(result: Path, truth: np.ndarray) -> float:
@@ -177,27 +105,6 @@ def compare(result: Path, truth: np.ndarray) -> float:
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(got - expected) / np.where(scale > 0, scale, 1)
     return float(error.max())  # a NaN stays one, and is no agreement
-
-
-def idle_cpu() -> int | None:
-    """The processor with least to do: every measurement runs on that one. None where it can't be chosen."""
-    if not hasattr(os, "sched_setaffinity"):
-        return None
-    allowed = sorted(os.sched_getaffinity(0))
-    try:
-        import psutil
-    except ImportError:
-        return allowed[-1]
-    busy = psutil.cpu_percent(interval=0.3, percpu=True)
-    return min(allowed, key=lambda c: busy[c] if c < len(busy) else 100.0)
-
-
-def progress(text: str) -> None:
-    """One line on the terminal that is overwritten; a plain line where there is none."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-    elif text:
-        print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

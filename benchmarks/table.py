@@ -61,7 +61,7 @@ def render(title: str, outcomes: Mapping[str, Any], limit: float, markdown: bool
         cells = [_cell(key, factor, outcome, best[key], limit) for key, _, factor in COLUMNS]
         rows.append([peer, *cells, _error(outcome)])
     reasons = [f"{peer}: {o.reason}" for peer, o in outcomes.items() if o.stopped == "error"]
-    return "\n".join([_lay_out(title, rows, markdown), *reasons])
+    return "\n".join([lay_out(title, rows, markdown), *reasons])
 
 
 def summary(results: Mapping[str, Mapping[str, Any]], markdown: bool) -> str:
@@ -81,7 +81,7 @@ def summary(results: Mapping[str, Mapping[str, Any]], markdown: bool) -> str:
             cells.append(f"{math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}" if ratios else "-")
         done = sum(1 for o in seen if o.stopped is None)
         rows.append([peer, f"{done}/{len(seen)}", *cells])
-    return _lay_out("Times the best, geometric mean over the problems finished", rows, markdown)
+    return lay_out("Times the best, geometric mean over the problems finished", rows, markdown)
 
 
 def _ranked(key: str, outcome: Any) -> float | None:
@@ -97,9 +97,9 @@ def _cell(key: str, factor: float, outcome: Any, best: float, limit: float) -> s
     value = outcome.values.get(key)
     if value is None:
         return f">{limit:g} s" if outcome.stopped == "limit" and key == _late(outcome) else "-"
-    text = f"{value:.0f}" if key in ("ops", "memory") else _short(value * factor)
+    text = f"{value:.0f}" if key in ("ops", "memory") else short(value * factor)
     ranked = _ranked(key, outcome)
-    return text if key in UNRANKED or ranked is None else f"{text} ({_ratio(ranked / best)})"
+    return text if key in UNRANKED or ranked is None else f"{text} ({ratio(ranked / best)})"
 
 
 def _late(outcome: Any) -> str:
@@ -116,7 +116,7 @@ def _error(outcome: Any) -> str:
     return "-" if error is None else f"{error:.0e}"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three digits, without powers of ten."""
     return (
         f"{value:.0f}"
@@ -129,11 +129,13 @@ def _short(value: float) -> str:
     )
 
 
-def _ratio(value: float) -> str:
+def ratio(value: float) -> str:
+    """Times the best."""
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
 
 
-def _lay_out(title: str, rows: Sequence[Sequence[str]], markdown: bool) -> str:
+def lay_out(title: str, rows: Sequence[Sequence[str]], markdown: bool) -> str:
+    """The rows under each other, numbers to the right; the first row is the heading."""
     if markdown:
         width = len(rows[0])
         body = ["| " + " | ".join([*r, *[""] * (width - len(r))]) + " |" for r in rows]
