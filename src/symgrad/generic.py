@@ -103,6 +103,8 @@ class PythonFunction:
         self._latest_kind: list[Kind] = parent._latest_kind if parent is not None and shared else []
         """Of the latest call of this function or of a relative that takes the same arguments."""
         self._made: dict[Any, Specialised] = {}
+        self._transformed: dict[Any, PythonFunction] = {}
+        """Its gradient and other transforms, by what they were asked for."""
         self._plain_calls: dict[Any, tuple[Function, Kind]] = {}
         """Of arguments that are arrays and floats by themselves, with one result: called with nothing in between."""
         self._latest: Specialised | None = None
@@ -239,6 +241,10 @@ class PythonFunction:
                 raise ArgumentError(f"wrt={self.names[k]!r} is static in {self.name}")
         return found, not many
 
+    def kept(self, key: Any, made: PythonFunction) -> PythonFunction:
+        """The transform of this function that was first made for `key`: `sg.grad(f)(x)` in a loop derives once."""
+        return self._transformed.setdefault(key, made)
+
     def _shown(self, args: Sequence[Any], named: dict[str, Any]) -> Function:
         """What to show: for these arguments, or of the kind of the latest call."""
         if args or named:
@@ -331,19 +337,22 @@ def lifted(
     wrt: Any,
     derive: Callable[[Function, list[int]], Function],
     result: Callable[[Structure, Structure], Structure],
+    *options: Any,
 ) -> PythonFunction:
     """The transform of a PythonFunction: `derive(function, inputs)` for each kind of arguments.
 
-    `result(value, variables)` says how the outputs nest.
+    `result(value, variables)` says how the outputs nest; `options` tell transforms of one name apart.
     """
-    chosen, _ = f.chosen(wrt)
+    chosen, single = f.chosen(wrt)
 
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
         parent = f.of_kind(kind)
         slots, variables = variable_slots(f, parent, wrt)
         return Specialised(flat(derive(parent.function.dense(), slots)), kind, result(parent.result, variables))
 
-    return PythonFunction(f"{name} {f.name}", f.signature, build, f._static, f._floats | frozenset(chosen), parent=f)
+    floats = f._floats | frozenset(chosen)
+    made = PythonFunction(f"{name} {f.name}", f.signature, build, f._static, floats, parent=f)
+    return f.kept((name, tuple(chosen), single, options), made)
 
 
 def _numbers(a: Structure, value: Any) -> list[Any]:

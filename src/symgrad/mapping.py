@@ -53,7 +53,8 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
         function = _mapped(parent.function.dense(), kind.types, places, n, out_axes)
         return Specialised(flat(function), kind, parent.result)
 
-    return PythonFunction(f"vmap {f.name}", f.signature, build, f._static, f._floats, parent=f)
+    made = PythonFunction(f"vmap {f.name}", f.signature, build, f._static, f._floats, parent=f)
+    return f.kept(("vmap", axes, out_axes), made)
 
 
 def _without(

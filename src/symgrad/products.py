@@ -100,7 +100,7 @@ def _along(
     result: Callable[[Structure, Structure], Structure],
 ) -> PythonFunction:
     """A transform of a Python function that takes a direction: one further argument per variable, nested alike."""
-    chosen, _ = f.chosen(wrt)
+    chosen, single = f.chosen(wrt)
     known = len(f.names)
 
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
@@ -117,7 +117,7 @@ def _along(
                 )
         return Specialised(flat(derive(parent.function.dense(), slots)), kind, result(parent.result, variables))
 
-    return PythonFunction(
+    made = PythonFunction(
         f"{name} {f.name}",
         _extended(f.signature, [f"d_{f.names[k]}" for k in chosen]),
         build,
@@ -125,11 +125,12 @@ def _along(
         f._floats | frozenset(chosen) | frozenset(range(known, known + len(chosen))),
         parent=f,
     )
+    return f.kept((name, tuple(chosen), single), made)
 
 
 def _weighted(f: PythonFunction, wrt: Any) -> PythonFunction:
     """vjp of a Python function: one further argument `ct`, nested like the result."""
-    chosen, _ = f.chosen(wrt)
+    chosen, single = f.chosen(wrt)
     known = len(f.names)
 
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
@@ -145,7 +146,7 @@ def _weighted(f: PythonFunction, wrt: Any) -> PythonFunction:
             )
         return Specialised(flat(vjp(own, slots)), kind, tuple_of([parent.result, variables]))
 
-    return PythonFunction(
+    made = PythonFunction(
         f"vjp {f.name}",
         _extended(f.signature, ["ct"]),
         build,
@@ -153,6 +154,7 @@ def _weighted(f: PythonFunction, wrt: Any) -> PythonFunction:
         f._floats | frozenset(chosen) | {known},
         parent=f,
     )
+    return f.kept(("vjp", tuple(chosen), single), made)
 
 
 def _extended(signature: inspect.Signature, names: Sequence[str]) -> inspect.Signature:

@@ -123,7 +123,7 @@ def grad(f: Any, wrt: Any = None, mode: str = "auto") -> Any:
     """
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
-        return lifted(f, "grad", wrt, lambda own, slots: grad(own, slots, mode), RESULTS["gradient"])
+        return lifted(f, "grad", wrt, lambda own, slots: grad(own, slots, mode), RESULTS["gradient"], mode)
     chosen, single = _of_scalar(f, wrt, "grad")
     if arrays.of_arrays(f, chosen, mode):
         return _derived(f, *arrays.gradient(f, chosen, single, mode), name=f"grad {f.name}")
@@ -136,7 +136,12 @@ def value_and_grad(f: Any, wrt: Any = None, mode: str = "auto") -> Any:
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
         return lifted(
-            f, "value_and_grad", wrt, lambda own, slots: value_and_grad(own, slots, mode), RESULTS["value_and_gradient"]
+            f,
+            "value_and_grad",
+            wrt,
+            lambda own, slots: value_and_grad(own, slots, mode),
+            RESULTS["value_and_gradient"],
+            mode,
         )
     chosen, single = _of_scalar(f, wrt, "value_and_grad")
     if arrays.of_arrays(f, chosen, mode):
@@ -181,8 +186,8 @@ def jacobian(
     By arrays (a MatrixSymbol), one Jacobian per variable: the axes of the output, then those of the variable.
     Of a Python function, one per leaf of the result and of the argument, with all axes of both.
 
-    `structure="auto"`: a derivative by arrays that is a sum of products of much smaller ones (diagonal, block
-    diagonal, Kronecker, of low rank) stays one: a `FactoredArray`, with `@`, `solve`, `todense`, `toscipy`.
+    `structure="auto"`: a derivative by arrays comes as a `FactoredArray`, with `@`, `solve`, `todense`, `toscipy`:
+    a sum of products of smaller arrays (diagonal, block diagonal, Kronecker, of low rank) where it is one.
     `memory="2GB"` (or bytes): results that take more together come as `Chunks`, some rows at a time.
     """
     if memory is not None:
@@ -195,6 +200,7 @@ def jacobian(
             wrt,
             lambda own, slots: _whole_jacobian(own, slots, sparse, mode, structure),
             RESULTS["jacobian"],
+            (sparse, mode, structure),
         )
     chosen, single = variables(f, wrt)
     if arrays.of_arrays(f, chosen, mode):
@@ -236,9 +242,10 @@ def _structured(f: Function, structure: str, rows: Sequence[int]) -> Function:
     outputs: list[int] = []
     leaves: list[Any] = []
     for o, rank in zip(f.outputs, rows, strict=True):
-        found = factored(f.graph, o, rank, len(outputs)) if f.graph.types[o].shape else None
-        leaves.append(len(outputs) if found is None else found[1])
-        outputs += [o] if found is None else found[0]
+        is_array = f.graph.types[o].shape
+        made, leaf = factored(f.graph, o, rank, len(outputs)) if is_array else ([o], len(outputs))
+        leaves.append(leaf)
+        outputs += made
     return _derived(f, f.graph, outputs, replaced(f.tree, leaves), f._notes, name=f.name)
 
 
@@ -344,6 +351,7 @@ def hessian(
             wrt,
             lambda own, slots: _whole_hessian(own, slots, sparse, mode, structure),
             RESULTS["hessian"],
+            (sparse, mode, structure),
         )
     chosen, single = _of_scalar(f, wrt, "hessian")
     if arrays.of_arrays(f, chosen, mode):
@@ -371,7 +379,9 @@ def derivative(f: Any, wrt: Any = None, order: int = 1) -> Any:
     """
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
-        return lifted(f, "derivative", wrt, lambda own, slots: _derivative(own, slots, order, True), RESULTS["value"])
+        return lifted(
+            f, "derivative", wrt, lambda own, slots: _derivative(own, slots, order, True), RESULTS["value"], order
+        )
     return _derivative(f, wrt, order)
 
 

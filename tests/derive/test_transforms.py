@@ -279,3 +279,25 @@ def test_explain_says_what_was_chosen_and_why() -> None:
     many_out = sg.jacobian(sg.function([x], [sp.sin(k * sp.exp(x)) for k in range(1, 20)]))
     assert "forward accumulation (forward" in many_out.explain()
     assert "operations before simplification" in many_out.explain()
+
+
+def test_transforms_of_a_python_function_are_made_once() -> None:
+    traced = []
+
+    @sg.function
+    def f(x, y):
+        traced.append(1)
+        return np.sum(np.sin(x) * y)
+
+    x = np.ones(3)
+    for transform in (sg.grad, sg.value_and_grad, sg.jacobian, sg.hessian, sg.jvp, sg.vjp, sg.hvp, sg.vmap):
+        assert transform(f) is transform(f)
+    assert sg.grad(f, "y") is sg.grad(f, 1)
+    assert sg.grad(f, "y") is not sg.grad(f)
+    assert sg.grad(f, ["x"]) is not sg.grad(f, "x")
+    assert sg.hessian(f, structure="auto") is not sg.hessian(f)
+    assert sg.derivative(f, order=2) is not sg.derivative(f, order=3)
+    assert sg.vmap(f, in_axes=(0, None)) is not sg.vmap(f)
+    for _ in range(3):
+        sg.grad(f)(x, x)
+    assert len(traced) == 1

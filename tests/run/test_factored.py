@@ -93,10 +93,18 @@ def test_blocks_of_several_variables():
             np.testing.assert_allclose(np.asarray(H[a][b]), dense[a][b], rtol=1e-12, atol=1e-12)
 
 
-def test_an_array_without_structure_stays_an_array():
+def test_an_array_without_structure_is_one_factor():
     X = RNG.normal(size=(50, 4))
-    H = sg.hessian(lambda w, X: np.sum(np.exp(X @ w)), structure="auto")(RNG.normal(size=4), X)
-    assert isinstance(H, np.ndarray)
+    f, w = lambda w, X: np.sum(np.exp(X @ w)), RNG.normal(size=4)
+    H, dense = sg.hessian(f, structure="auto")(w, X), sg.hessian(f)(w, X)
+    assert H.kind == "dense"
+    np.testing.assert_array_equal(H.todense(), dense)
+    np.testing.assert_allclose(H @ w, dense @ w, rtol=1e-12)
+    np.testing.assert_allclose(H.solve(w), np.linalg.solve(dense, w), rtol=1e-12)
+    np.testing.assert_allclose(H.toscipy() @ w, dense @ w, rtol=1e-12)
+    J = sg.jacobian(lambda x: np.tanh(X @ x), structure="auto")(w)
+    assert J.kind == "dense"
+    np.testing.assert_allclose(J.T @ (J @ w), J.todense().T @ J.todense() @ w, rtol=1e-12)
 
 
 def test_shown_and_derived_as_the_whole():

@@ -18,10 +18,10 @@ WORTH = 2
 """Factors stay apart where they have this many times fewer numbers than the whole."""
 
 
-def factored(g: Graph, i: int, rows: int, position: int) -> tuple[list[int], Factored] | None:
+def factored(g: Graph, i: int, rows: int, position: int) -> tuple[list[int], Factored]:
     """The factors of node `i`, which become the outputs from `position` on, and what makes the whole of them.
 
-    `rows`: how many of its axes are rows. None where the factors would not be much smaller than the whole.
+    `rows`: how many of its axes are rows. Where factors would not be much smaller than the whole, it is the factor.
     """
     shape = g.types[i].lengths
     read = terms(g, i)
@@ -39,7 +39,8 @@ def factored(g: Graph, i: int, rows: int, position: int) -> tuple[list[int], Fac
         written.append((float(term.number), tuple(factors)))
     stored = sum(math.prod(g.types[n].lengths) for n in nodes)
     if stored * WORTH > math.prod(shape) or not written:
-        return None
+        whole = (1.0, ((position, tuple(range(len(shape)))),))
+        return [i], Factored(shape, rows, g.types[i].dtype, (whole,))
     return list(nodes), Factored(shape, rows, g.types[i].dtype, tuple(written))
 
 

@@ -31,7 +31,7 @@ class FactoredArray:
 
     Attributes:
         rows, columns: the shapes of the two sides.
-        kind: "diagonal", "block diagonal", "kronecker", "low rank", or a sum of these.
+        kind: "diagonal", "block diagonal", "kronecker", "low rank", a sum of these, or "dense".
     """
 
     def __init__(self, rows: tuple[int, ...], columns: tuple[int, ...], terms: Sequence[Product], dtype: Any) -> None:
@@ -56,7 +56,9 @@ class FactoredArray:
 
     @cached_property
     def kind(self) -> str:
-        return " + ".join(dict.fromkeys(t.kind for t in self._terms))
+        axes = set(range(self.ndim))
+        kinds = ["dense" if any(axes <= set(ls) for _, ls in t.factors) else t.kind for t in self._terms]
+        return " + ".join(dict.fromkeys(kinds)) or "zero"
 
     def todense(self) -> Any:
         """The whole array."""
