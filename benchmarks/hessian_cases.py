@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
-F = "float64"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One Hessian.
+    """One Hessian, of the function that is named so in each peer's file.
 
     `data(rng, *size)` makes the arguments; `wrt` names those it is taken by; `hand(**arguments)` is the Hessian in
     NumPy and BLAS: an array, or a nest of tuples of them, blocks in the order of `wrt`.
     """
 
     title: str
+    function: str
     wrt: tuple[str, ...]
     data: Callable[..., Arrays]
     hand: Callable[..., Any]
@@ -164,12 +164,16 @@ def _distances(x: Any) -> Any:
 
 
 CASES = {
-    "logistic": Case("logistic regression", ("w",), _logistic_data, _logistic, (2000, 1000), (1000, 300)),
-    "factorisation": Case("|T - UVᵀ|², by U", ("U",), _factorisation_data, _factorisation, (300, 5), (100, 5)),
-    "net": Case("tanh net, both layers", ("W", "v"), _net_data, _net, (500, 20, 16), (200, 10, 8)),
-    "softmax": Case("softmax regression", ("W",), _softmax_data, _softmax, (1000, 100, 10), (300, 40, 5)),
-    "precision": Case("Gaussian, by precision", ("P",), _gaussian_data, _by_precision, (500, 30), (200, 20)),
-    "mean": Case("Gaussian, by mean", ("mu",), _gaussian_data, _by_mean, (2000, 100), (500, 50)),
-    "quadratic": Case("xᵀAx", ("x",), _quadratic_data, _quadratic, (1000,), (300,)),
-    "distances": Case("pairwise distances", ("x",), _points_data, _distances, (2483,), (150,)),
+    "logistic": Case("logistic regression", "logistic", ("w",), _logistic_data, _logistic, (2000, 1000), (1000, 300)),
+    "factorisation": Case(
+        "|T - UVᵀ|², by U", "factorisation", ("U",), _factorisation_data, _factorisation, (300, 5), (100, 5)
+    ),
+    "net": Case("tanh net, both layers", "net", ("W", "v"), _net_data, _net, (500, 20, 16), (200, 10, 8)),
+    "softmax": Case("softmax regression", "softmax", ("W",), _softmax_data, _softmax, (1000, 100, 10), (300, 40, 5)),
+    "precision": Case(
+        "Gaussian, by precision", "gaussian", ("P",), _gaussian_data, _by_precision, (500, 30), (200, 20)
+    ),
+    "mean": Case("Gaussian, by mean", "gaussian", ("mu",), _gaussian_data, _by_mean, (2000, 100), (500, 50)),
+    "quadratic": Case("xᵀAx", "quadratic", ("x",), _quadratic_data, _quadratic, (1000,), (300,)),
+    "distances": Case("pairwise distances", "distances", ("x",), _points_data, _distances, (2483,), (150,)),
 }

@@ -35,7 +35,7 @@ def main() -> None:
     report("load")
 
     base = start_memory()
-    function = module.FUNCTIONS[task["case"]]
+    function = getattr(module, case.function)
     call, made = timed(lambda: module.prepare(function, arguments, case.wrt, peer.variant))
     report("prepare", made)
     result, seconds = timed(call)

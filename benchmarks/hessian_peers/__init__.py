@@ -1,6 +1,6 @@
 """The packages whose Hessians are compared: one file each, with the functions as their users write them.
 
-A file has `FUNCTIONS`, by the names of `hessian_cases.CASES`; `prepare(function, arguments, wrt, variant)`, which
+A file has the functions that `hessian_cases.CASES` name; `prepare(function, arguments, wrt, variant)`, which
 gives a call that returns the finished Hessian; and `dense(result)`: it as NumPy arrays, nested in tuples.
 """
 

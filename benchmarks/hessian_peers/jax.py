@@ -43,18 +43,6 @@ def distances(x: Any) -> Any:
     return jnp.sum(jnp.linalg.norm(x[i] - x[j], axis=1))
 
 
-FUNCTIONS = {
-    "logistic": logistic,
-    "factorisation": factorisation,
-    "net": net,
-    "softmax": softmax,
-    "precision": gaussian,
-    "mean": gaussian,
-    "quadratic": quadratic,
-    "distances": distances,
-}
-
-
 def prepare(
     function: Callable[..., Any], arguments: dict[str, Any], wrt: tuple[str, ...], variant: str
 ) -> Callable[[], Any]:

@@ -41,18 +41,6 @@ def distances(x: Any) -> Any:
     return np.sum(np.linalg.norm(x[i] - x[j], axis=1))
 
 
-FUNCTIONS = {
-    "logistic": logistic,
-    "factorisation": factorisation,
-    "net": net,
-    "softmax": softmax,
-    "precision": gaussian,
-    "mean": gaussian,
-    "quadratic": quadratic,
-    "distances": distances,
-}
-
-
 def prepare(
     function: Callable[..., Any], arguments: dict[str, Any], wrt: tuple[str, ...], variant: str
 ) -> Callable[[], Any]:

@@ -42,18 +42,6 @@ def distances(x: Any) -> Any:
     return torch.linalg.norm(x[i] - x[j], dim=1).sum()
 
 
-FUNCTIONS = {
-    "logistic": logistic,
-    "factorisation": factorisation,
-    "net": net,
-    "softmax": softmax,
-    "precision": gaussian,
-    "mean": gaussian,
-    "quadratic": quadratic,
-    "distances": distances,
-}
-
-
 def prepare(
     function: Callable[..., Any], arguments: dict[str, Any], wrt: tuple[str, ...], variant: str
 ) -> Callable[[], Any]:
