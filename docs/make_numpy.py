@@ -20,8 +20,8 @@ import scipy.special
 import symgrad as sg
 from symgrad.define.numpy.fourier import Complex
 from symgrad.define.numpy.messages import REFUSED
+from symgrad.define.numpy.named import NAMED, NAMED_REFUSED
 from symgrad.define.numpy.refused import PLAIN
-from symgrad.define.numpy.scipy import NAMED, NAMED_REFUSED
 from symgrad.define.numpy.special import by_name
 from symgrad.define.numpy.tracer import FUNCTIONS, UFUNCS
 from symgrad.derive.tangents import tangents
@@ -58,7 +58,7 @@ GROUPS = {
     "differences": "differences",
     "polynomials": "polynomials",
     "numbers": "numbers, tests",
-    "ranges": "ranges, places",
+    "making": "arrays of traced values, ranges, places",
     "linalg": "linear algebra",
     "scipy_linalg": "linear algebra",
     "fourier": "Fourier transforms",
@@ -122,6 +122,9 @@ TRIED: list[tuple[Any, ...]] = [
     ("ij->i", M),
     ((M, True), V[:3]),
     (V, V, V, 0.1, 2),
+    ((2, 4), V),
+    (V, [V > 0.4], [np.sin, np.cos]),
+    (M, V[:3]),
 ]
 """Arguments of the usual kinds; arrays among them are traced."""
 
@@ -161,8 +164,10 @@ def tried(f: Any, args: Sequence[Any]) -> str:
     def called(*arrays: Any) -> Any:
         given = list(args)
         for k, a in zip(places, arrays, strict=True):
-            given[k] = a
+            given[k] = a if isinstance(a, (list, tuple)) else a.copy()
         result = f(*given)
+        if result is None:  # it changes its first argument
+            result = given[0]
         return [(z.real, z.imag) if isinstance(z, Complex) else z for z in _leaves(result)]
 
     with warnings.catch_warnings():

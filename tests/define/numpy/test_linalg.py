@@ -12,7 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 import symgrad as sg
 from symgrad.define.numpy.messages import REFUSED
-from symgrad.define.numpy.scipy import NAMED, NAMED_REFUSED
+from symgrad.define.numpy.named import NAMED, NAMED_REFUSED
 from symgrad.define.numpy.tracer import FUNCTIONS
 from tests.define.numpy.agreement import Case, S, disagreement, slope_disagreement
 

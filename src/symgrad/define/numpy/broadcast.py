@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.tracer import Array, cast, node, own_dtype, shapes
+from symgrad.define.numpy.tracer import Array, cast, has_traced, node, own_dtype, shapes
 from symgrad.graph import REGISTER, Graph
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import contract
@@ -51,7 +51,18 @@ def _built(g: Graph, op: Any, ids: Sequence[int], attrs: tuple[Any, ...]) -> int
 
 def result_dtype(values: Sequence[Any]) -> str:
     """NumPy's promotion of arrays and numbers."""
-    return own_dtype(np.result_type(*[v.dtype if isinstance(v, Array) else v for v in values]))
+    return own_dtype(np.result_type(*[t for v in values for t in dtypes_of(v)]))
+
+
+def dtypes_of(value: Any) -> list[Any]:
+    """What NumPy promotes: a number by itself adapts to arrays, one in a list does not."""
+    if isinstance(value, Array):
+        return [value.dtype]
+    if not isinstance(value, (list, tuple)):
+        return [value]
+    if not has_traced(value):
+        return [np.asarray(value).dtype]
+    return [np.asarray(t).dtype if isinstance(t, (bool, int, float)) else t for v in value for t in dtypes_of(v)]
 
 
 def floating(x: Array) -> Array:

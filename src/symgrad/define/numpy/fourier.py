@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from symgrad.define.numpy.broadcast import axes_of, floating, transposed
-from symgrad.define.numpy.scipy import implements_named
-from symgrad.define.numpy.tracer import Array, guarded, implements, is_traced, refuse
+from symgrad.define.numpy.named import implements_named
+from symgrad.define.numpy.tracer import Array, Standing, guarded, implements, is_traced, refuse
 from symgrad.graph import REGISTER
 
 
-class Complex:
+class Complex(Standing):
     """A traced complex array: its real and its imaginary part. Only what is written down here can be done with it."""
 
     __array_priority__ = 1001.0

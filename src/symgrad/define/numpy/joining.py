@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.define.numpy.broadcast import axes_of, broadcast_to, result_dtype
-from symgrad.define.numpy.tracer import Array, graph_of, implements, is_traced, node, refuse
+from symgrad.define.numpy.tracer import Array, graph_of, has_traced, implements, is_traced, node, refuse
 from symgrad.graph import REGISTER
 
 
@@ -283,14 +283,14 @@ def _rearranged(a: Any, more: Any, function: Any) -> Any:
 
 @implements(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
-    if is_traced(obj):
+    if has_traced(obj):
         refuse("np.insert at traced places: write np.where or np.concatenate")
     return _rearranged(arr, values, lambda own, new: np.insert(own, obj, new, axis))
 
 
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
-    if is_traced(obj):
+    if has_traced(obj):
         refuse("np.delete at traced places: write np.take of the places to keep, as an array of NumPy")
     if axis is None:
         arr, axis = np.ravel(arr), 0

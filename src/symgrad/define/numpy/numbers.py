@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.broadcast import axes_of, elementwise, floating
-from symgrad.define.numpy.tracer import Array, implements, is_traced
+from symgrad.define.numpy.broadcast import axes_of, dtypes_of, elementwise, floating
+from symgrad.define.numpy.tracer import Array, implements
 from symgrad.graph import REGISTER
 
 
@@ -59,7 +59,7 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 
 @implements(np.result_type)
 def result_type(*arrays_and_dtypes: Any) -> Any:
-    return np.result_type(*[v.dtype if is_traced(v) else v for v in arrays_and_dtypes])
+    return np.result_type(*[t for v in arrays_and_dtypes for t in dtypes_of(v)])
 
 
 @implements(np.iscomplexobj)

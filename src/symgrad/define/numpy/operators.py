@@ -13,6 +13,7 @@ _BINARY = {
     "truediv": np.true_divide,
     "floordiv": np.floor_divide,
     "mod": np.remainder,
+    "divmod": np.divmod,
     "pow": np.power,
     "matmul": np.matmul,
     "and": np.bitwise_and,
@@ -36,7 +37,7 @@ def set_operators(own: type) -> None:
     """Operators of Python as the ufuncs that NumPy takes for them."""
 
     def forward(ufunc: Any) -> Any:
-        return lambda self, other: ufunc(self, other)
+        return lambda self, other, *more: NotImplemented if more else ufunc(self, other)
 
     def reflected(ufunc: Any) -> Any:
         return lambda self, other: ufunc(other, self)

@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 
 _OURS = str(Path(__file__).resolve().parents[2])
-_NUMPY = str(Path(np.__file__).resolve().parent)
-_SCIPY = str(Path(_NUMPY).parent / "scipy")
+_NUMPY = Path(np.__file__).resolve().parent
+LIBRARIES = (f"{_NUMPY}{os.sep}", f"{_NUMPY.parent / 'scipy'}{os.sep}")
+"""How the names of NumPy's and SciPy's files begin."""
 
 
 def line() -> tuple[str, str]:
     """("file.py:12, in loss", the text of that line) of the innermost frame that is the user's own."""
     frame = sys._getframe(1)
     while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith((_OURS, _NUMPY, _SCIPY)):
-            text = linecache.getline(name, frame.f_lineno, frame.f_globals).strip()
-            return f"{name}:{frame.f_lineno}, in {frame.f_code.co_name}", text
+        if _is_users(frame):
+            return _shown(frame, frame.f_lineno)
         if frame.f_back is None:
             break
         frame = frame.f_back
     return "", ""
+
+
+def _is_users(frame: FrameType) -> bool:
+    return not frame.f_code.co_filename.startswith((_OURS, *LIBRARIES))
+
+
+def _shown(frame: FrameType, number: int) -> tuple[str, str]:
+    name = frame.f_code.co_filename
+    text = linecache.getline(name, number, frame.f_globals).strip()
+    return f"{name}:{number}, in {frame.f_code.co_name}", text
+
+
+def line_of(error: BaseException) -> str:
+    """Where in the user's code an error comes from, as lines of a message."""
+    found = ("", "")
+    step = error.__traceback__
+    while step is not None:
+        if _is_users(step.tb_frame):
+            found = _shown(step.tb_frame, step.tb_lineno)
+        step = step.tb_next
+    return "\n  at {}\n    {}".format(*found)
 
 
 def located(message: str) -> str:
@@ -33,3 +56,9 @@ def located(message: str) -> str:
     if not where:
         return message
     return f"{message}\n  at {where}" + (f"\n    {text}" if text else "")
+
+
+def defined(fn: Any) -> str:
+    """Where a function is defined, as a line of a message; "" if it does not say."""
+    code = getattr(fn, "__code__", None)
+    return f"\n  at {code.co_filename}:{code.co_firstlineno}, in {code.co_name}" if code is not None else ""

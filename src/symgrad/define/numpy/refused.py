@@ -19,7 +19,6 @@ _INSTEAD = {
     ),
     "write np.stack([f(row) for row in np.moveaxis(x, axis, -1)]), or sg.vmap(f)": "apply_along_axis apply_over_axes",
     "it changes an array: write np.where(condition, v, x)": "copyto place putmask",
-    "it changes an array: write x = np.where(np.eye(n, dtype=bool), v, x)": "fill_diagonal",
     "it changes an array: write x[places] = v on an array that is traced, as np.zeros_like(x) is": "put put_along_axis",
     "bits of traced numbers can't be taken": (
         "packbits unpackbits bitwise_count left_shift right_shift nextafter spacing frexp gcd lcm"
@@ -30,19 +29,19 @@ _INSTEAD = {
     "its numbers are not known while the function is traced: return the array and write it afterwards": (
         "save savetxt savez savez_compressed array2string array_repr array_str"
     ),
-    "write np.stack([...]), or np.stack([np.stack(row) for row in rows]) for a matrix": "array bmat",
-    "leave it out: a traced array is an array already": (
-        "asarray asanyarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix require"
-    ),
+    "write np.block(rows)": "bmat",
+    "leave it out: a traced array is an array already": "asarray_chkfinite asmatrix require matrix",
+    "call the function on the array itself, or on all its rows by sg.vmap(f)": "vectorize frompyfunc",
+    "iterate over the array itself": "nditer ndenumerate",
 }
 _OWN = """
 arange bartlett base_repr binary_repr blackman broadcast_shapes can_cast common_type datetime_data
-diag_indices diag_indices_from empty eye einsum_path format_float_positional format_float_scientific from_dlpack
-frombuffer fromfile fromfunction fromiter frompyfunc fromregex fromstring full genfromtxt get_include
+diag_indices  empty eye einsum_path format_float_positional format_float_scientific from_dlpack
+frombuffer fromfile fromfunction fromiter fromregex fromstring genfromtxt get_include
 get_printoptions getbufsize geterr geterrcall hamming hanning identity indices info isdtype isfortran isscalar
 issubdtype iterable kaiser load loadtxt mask_indices may_share_memory min_scalar_type mintypecode nested_iters ones
 printoptions promote_types set_printoptions setbufsize seterr seterrcall shares_memory show_config show_runtime test
-tri tril_indices tril_indices_from triu_indices triu_indices_from typename zeros
+tri tril_indices  triu_indices  typename zeros
 """
 
 for _hint, _names in _INSTEAD.items():

@@ -9,7 +9,7 @@ import numpy as np
 from symgrad.define.numpy import linalg
 from symgrad.define.numpy.broadcast import floating
 from symgrad.define.numpy.linalg import built, cutoff, matrices, solved, square, together, turned
-from symgrad.define.numpy.scipy import NAMED_REFUSED, implements_named
+from symgrad.define.numpy.named import NAMED_REFUSED, implements_named
 from symgrad.define.numpy.tracer import Array, graph_of, refuse
 
 _PREFIX = "scipy.linalg."

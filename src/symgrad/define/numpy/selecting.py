@@ -11,7 +11,7 @@ from symgrad.define.numpy.broadcast import axes_of, broadcast_to, transposed
 from symgrad.define.numpy.functions import given
 from symgrad.define.numpy.indexing import diagonal_places
 from symgrad.define.numpy.reductions import along, merged
-from symgrad.define.numpy.tracer import Array, cast, graph_of, implements, is_traced, node, refuse
+from symgrad.define.numpy.tracer import Array, cast, graph_of, has_traced, implements, is_traced, node, refuse
 from symgrad.graph import REGISTER
 
 
@@ -203,7 +203,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
-    if is_traced(condition):
+    if has_traced(condition):
         refuse("np.compress with a traced condition: how many elements are left is not known; write np.where")
     return np.take(a, np.flatnonzero(condition), axis=axis)
 

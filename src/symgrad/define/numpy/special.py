@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.define.numpy.broadcast import elementwise, floating
+from symgrad.define.numpy.named import implements_named
 from symgrad.define.numpy.reductions import reduced
-from symgrad.define.numpy.scipy import implements_named
 from symgrad.define.numpy.tracer import UFUNCS, UNKNOWN, graph_of, is_traced, refuse
 from symgrad.define.numpy.ufuncs import enter
 from symgrad.graph import REGISTER

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from symgrad.define.numpy.scipy import dispatching
-from symgrad.define.numpy.tracer import Array, graph_of, node
-from symgrad.errors import TraceError
+from symgrad.define.numpy.named import dispatching
+from symgrad.define.numpy.place import defined, line_of
+from symgrad.define.numpy.tracer import Array, Standing, graph_of, node
+from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import Graph, Type
 
 
@@ -36,18 +37,30 @@ def trace(
     g = Graph()
     inputs = [g.input(n, t) for n, t in zip(names, types, strict=True)]
     with dispatching(fn):
-        result = call([Array(g, i, is_input=True) for i in inputs])
+        try:
+            result = call([Array(g, i, is_input=True) for i in inputs])
+        except SymgradError:
+            raise
+        except Exception as e:  # NumPy and SciPy raise errors of their own when they meet ours
+            cause = e.__cause__
+            while cause is not None and not isinstance(cause, TraceError):
+                cause = cause.__cause__
+            if cause is not None:
+                raise cause from None
+            if isinstance(e, TypeError) and "<traced " in str(e):
+                raise TraceError(f"{e}: its number is not known while the function is traced{line_of(e)}") from None
+            raise
     leaves, structure = flatten(result)
     outputs = []
     for leaf in leaves:
         try:
             outputs.append(node(g, leaf))
         except (TypeError, ValueError) as e:
-            what = type(leaf).__name__
             name = getattr(fn, "__name__", "the function")
-            raise TraceError(
-                f"{name} returned {what} {leaf!r:.60}: return arrays, numbers, or containers of them"
-            ) from e
+            wanted = "arrays, numbers, or containers of them"
+            if isinstance(leaf, Standing):
+                wanted = "its real and imaginary parts, as arrays of their own"
+            raise TraceError(f"{name} returned {type(leaf).__name__} {leaf!r:.60}: return {wanted}{defined(fn)}") from e
     return Traced(g, inputs, outputs, structure)
 
 

@@ -6,18 +6,26 @@ TraceError that names the user's line; so does what would take numbers that are 
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from typing import Any, NoReturn
-from weakref import WeakSet
+from weakref import ref
 
 import numpy as np
 
-from symgrad.define.numpy.messages import as_numbers, missing, module_of
+from symgrad.define.numpy.messages import (
+    METHOD_HINTS,
+    STATIC_HINT,
+    as_decision,
+    as_index,
+    as_numbers,
+    method_hint,
+    missing,
+    module_of,
+    ufunc_name,
+)
 from symgrad.define.numpy.operators import set_operators
 from symgrad.define.numpy.place import located
+from symgrad.define.numpy.signatures import STATIC, named
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import REGISTER, Graph
 from symgrad.graph.type import DTYPES
@@ -49,7 +57,13 @@ def refuse(message: str) -> NoReturn:
     raise TraceError(located(message))
 
 
-class Array:
+class Standing:
+    """What stands for numbers while a function is traced: arrays, and complex ones."""
+
+    __slots__ = ()
+
+
+class Array(Standing):
     """A traced array of known shape and dtype; its numbers come when the function is called.
 
     It has the attributes, operators and methods of `numpy.ndarray` that can be differentiated or written down.
@@ -63,11 +77,9 @@ class Array:
         self._id = id
         self._input = is_input
         self._parent = view_of
-        self._views: WeakSet[Array] | None = None
+        self._views: list[ref[Array]] = []
         if view_of is not None:
-            if view_of._views is None:
-                view_of._views = WeakSet()
-            view_of._views.add(self)
+            view_of._views.append(ref(self))
 
     @property
     def id(self) -> int:
@@ -77,6 +89,10 @@ class Array:
     @property
     def shape(self) -> tuple[int, ...]:
         return self.graph.types[self._id].lengths
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        refuse("x.shape = ...: write x = x.reshape(...)")
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -140,22 +156,21 @@ class Array:
             refuse("writing to an argument would change the caller's array: write to x.copy()")
         if self._parent is not None:
             refuse("writing to a view of another array: write to that array itself, as in x[0, 1] = v, or to a copy")
-        if self._views is not None and any(v.ndim for v in self._views):
+        if any(v is not None and v.ndim for v in (view() for view in self._views)):
             refuse("writing to an array that a view still shares: take .copy() of the view, or write first")
         self._id = guarded("writing to an index", write, self, key, value).id
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if keywords.pop("out", None) is not None:
             refuse(
-                f"np.{ufunc.__name__} into an existing array (out=, or += on a NumPy array): "
+                f"{ufunc_name(ufunc)} into an existing array (out=, or += on a NumPy array): "
                 "write x = x + y, or start from a traced array such as np.zeros_like(x)"
             )
-        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        name = ufunc_name(ufunc) + ("" if method == "__call__" else f".{method}")
         if method != "__call__":
             meaning = METHODS.get(method)
             if meaning is None:
-                hint = ": write np.bincount(i, weights=v, minlength=n)" if method == "at" else ""
-                refuse(f"{name} can't be traced{hint}")
+                refuse(f"{name} can't be traced{METHOD_HINTS.get(method, '')}")
             return guarded(name, meaning, ufunc, *inputs, **keywords)
         where = keywords.pop("where", True)
         keywords = {k: v for k, v in keywords.items() if k not in ("casting", "order", "subok")}
@@ -173,9 +188,13 @@ class Array:
         meaning = FUNCTIONS.get(func)
         if meaning is None:
             refuse(missing(name, func))
-        place = _place_of_out(meaning)
-        if keywords.pop("out", None) is not None or (len(args) > place and args[place] is not None):
+        given = named(meaning, args, keywords)
+        if given.get("out") is not None:
             refuse(f"{name} with out=: a traced result can't go into an existing array; use the returned one")
+        for what in STATIC.intersection(given):
+            if has_traced(given[what]):
+                refuse(f"{name}: {what} must be known, and is traced: {STATIC_HINT}")
+        keywords.pop("out", None)
         return guarded(name, meaning, *args, **keywords)
 
     def __array__(self, *args: Any, **keywords: Any) -> NoReturn:
@@ -191,13 +210,24 @@ class Array:
         refuse(as_numbers("a Python complex"))
 
     def __index__(self) -> NoReturn:
-        refuse("a traced value as an index of Python (range, list): name it in sg.function(f, static=...)")
+        refuse(as_index())
 
     def __bool__(self) -> NoReturn:
-        refuse(
-            "a decision on a traced value (if, while, and, or, not, min, max): write np.where(condition, a, b), "
-            "& | ~ for and, or, not, np.minimum for min; or name the argument in sg.function(f, static=...)"
-        )
+        refuse(as_decision())
+
+    def __round__(self, digits: int | None = None) -> Array:
+        return np.round(self, digits or 0)  # type: ignore[return-value]
+
+    def __trunc__(self) -> NoReturn:
+        refuse(as_numbers("a Python int"))
+
+    __floor__ = __ceil__ = __trunc__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __delitem__(self, key: Any) -> NoReturn:
+        refuse("del x[i]: arrays keep their length; write np.delete(x, i)")
 
     def item(self, *args: Any) -> Any:
         refuse(as_numbers("a Python number"))
@@ -206,7 +236,7 @@ class Array:
         refuse(as_numbers("a list"))
 
     def __hash__(self) -> int:
-        return id(self)
+        refuse("a traced value as a key of a dict or an element of a set: its number is not known")
 
     def __repr__(self) -> str:
         return f"<traced {self.graph.types[self._id]}>"
@@ -218,7 +248,7 @@ class Array:
             return lambda *args, **keywords: function(self, *args, **keywords)
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"a traced array has no attribute {name!r}")
-        return refuse(f"the method {name} of an array can't be traced")
+        return refuse(f"the method {name} of an array can't be traced" + method_hint(name))
 
     def astype(self, dtype: Any, *args: Any, **keywords: Any) -> Array:
         return cast(self, dtype)
@@ -246,44 +276,14 @@ class Array:
 
 
 _BY_FUNCTION = frozenset(
-    [
-        "all",
-        "any",
-        "argmax",
-        "argmin",
-        "argsort",
-        "clip",
-        "cumprod",
-        "cumsum",
-        "diagonal",
-        "dot",
-        "max",
-        "mean",
-        "min",
-        "prod",
-        "ravel",
-        "repeat",
-        "round",
-        "searchsorted",
-        "squeeze",
-        "std",
-        "sum",
-        "swapaxes",
-        "take",
-        "trace",
-        "var",
-    ]
+    {
+        *("all", "any", "argmax", "argmin", "argsort", "clip", "cumprod", "cumsum", "diagonal"),
+        *("dot", "max", "mean", "min", "prod", "ravel", "repeat", "round", "searchsorted"),
+        *("squeeze", "std", "sum", "swapaxes", "take", "trace", "var"),
+    }
 )
 
 set_operators(Array)
-
-
-@cache
-def _place_of_out(meaning: Callable[..., Any]) -> int:
-    """Where `out` stands among the positional arguments, which are named as NumPy's."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    names = [p.name for p in inspect.signature(meaning).parameters.values() if p.kind in kinds]
-    return names.index("out") if "out" in names else sys.maxsize
 
 
 def guarded(name: str, meaning: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
@@ -295,7 +295,7 @@ def guarded(name: str, meaning: Callable[..., Any], *args: Any, **keywords: Any)
             if not args or isinstance(args[0], Array):
                 raise
             g = graph_of(*args, *keywords.values())
-            return meaning(_lifted(g, args[0]), *args[1:], **keywords)
+            return meaning(lifted(g, args[0]), *args[1:], **keywords)
     except TraceError:
         raise
     except SymgradError as e:
@@ -320,6 +320,11 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, Array)
 
 
+def has_traced(value: Any) -> bool:
+    """Whether it is traced, or a list that has something traced in it."""
+    return any(isinstance(v, Standing) for v in elements(value))
+
+
 def node(g: Graph, value: Any, dtype: Any = None) -> int:
     """The node of a traced array, a NumPy array or a number; converted to `dtype` where one is given.
 
@@ -327,20 +332,25 @@ def node(g: Graph, value: Any, dtype: Any = None) -> int:
     """
     if isinstance(value, Array):
         if value.graph is not g:
-            refuse("a traced array of another function (kept in a global, or of an outer sg.function)")
+            refuse(
+                "a traced array of another function (kept in a global, or of the function around this one): "
+                "give it as an argument"
+            )
         return value.id if dtype is None else cast(value, dtype).id
-    if isinstance(value, (list, tuple)) and any(map(is_traced, _flattened(value))):
-        return node(g, np.stack([_lifted(g, v) for v in value]), dtype)  # type: ignore[arg-type]
+    if isinstance(value, (list, tuple)) and has_traced(value):
+        return node(g, np.stack([lifted(g, v) for v in value]), dtype)  # type: ignore[arg-type]
     array = np.asarray(value)
     wanted = own_dtype(array.dtype if dtype is None else dtype)
     return constant_array(g, array.astype(wanted))
 
 
-def _lifted(g: Graph, value: Any) -> Array:
+def lifted(g: Graph, value: Any) -> Array:
+    """A traced array of any value."""
     return value if isinstance(value, Array) else Array(g, node(g, value))
 
 
-def _flattened(value: Any) -> list[Any]:
+def elements(value: Any) -> list[Any]:
+    """What is in a list of lists of ...; other values by themselves."""
     found, stack = [], [value]
     while stack:
         v = stack.pop()
@@ -360,7 +370,8 @@ def own_dtype(dtype: Any) -> str:
         return "int64"
     if dtype.name == "float16":
         return "float32"
-    refuse(f"dtype {dtype}: traced arrays are of bool, int64, float32 or float64")
+    hint = "; write real and imaginary parts as arrays of their own" if dtype.kind == "c" else ""
+    refuse(f"dtype {dtype}: traced arrays are of bool, int64, float32 or float64{hint}")
 
 
 def cast(x: Array, dtype: Any) -> Array:
@@ -375,5 +386,12 @@ def cast(x: Array, dtype: Any) -> Array:
 
 
 def shapes(values: Sequence[Any]) -> list[tuple[int, ...]]:
-    """The shape of each value, traced or not."""
-    return [v.shape if isinstance(v, Array) else np.shape(v) for v in values]
+    """The shape of each value: traced, not traced, or a list with both."""
+    found = []
+    for v in values:
+        lengths = []
+        while isinstance(v, (list, tuple)) and has_traced(v):
+            lengths.append(len(v))
+            v = next(x for x in v if has_traced(x))
+        found.append((*lengths, *(v.shape if isinstance(v, Array) else np.shape(v))))
+    return found

@@ -1,26 +1,40 @@
-"""SciPy's functions that are no ufuncs, and so do not ask their arguments: while a function is traced, the names by
-which it and the functions that it calls know them lead to the tables of `tracer`. With other arguments they are
-SciPy's.
+"""Functions that do not ask their arguments what they mean: SciPy's that are no ufuncs, a few of NumPy's (np.array),
+and NumPy's for lists of traced values. While a function is traced, the names by which it and the functions
+that it calls know them lead to the tables of `tracer`. With other arguments they are NumPy's and SciPy's.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+import numpy as np
+
+from symgrad.define.numpy.chance import Generators, refusing, tracing
 from symgrad.define.numpy.messages import REFUSED
-from symgrad.define.numpy.tracer import FUNCTIONS, Array, guarded, refuse
+from symgrad.define.numpy.place import LIBRARIES
+from symgrad.define.numpy.tracer import FUNCTIONS, Array, Standing, elements, guarded, has_traced, lifted, refuse
 
 MODULES = ("scipy.linalg", "scipy.special", "scipy.fft")
+OWN = ("numpy", "numpy.linalg", "numpy.fft", "numpy.random")
+"""Modules of NumPy whose names are led elsewhere, too."""
 NAMED: dict[str, Callable[..., Any]] = {}
-"""What SciPy's functions mean, by their full names: SciPy need not be loaded."""
+"""What functions mean, by their full names: SciPy need not be loaded."""
 NAMED_REFUSED: dict[str, str] = {}
 """Functions of SciPy that can't be traced, and what to write instead."""
+_ARRAYS = frozenset(
+    {
+        *("a", "a1", "a2", "b", "x", "x1", "x2", "y", "m", "u", "v", "p", "arr", "ary", "array", "element"),
+        *("values", "weights", "condition", "xp", "fp"),
+    }
+)
+"""What NumPy calls an argument that is one array: a list there stands for the array of its elements."""
 _LOCK = threading.RLock()
 
 
@@ -35,34 +49,66 @@ def implements_named(*names: str) -> Callable[[Callable[..., Any]], Callable[...
     return enter
 
 
-def _is_own(value: Any) -> bool:
-    return isinstance(value, Array) or (isinstance(value, (tuple, list)) and any(isinstance(v, Array) for v in value))
+def _asking(fn: Any, name: str) -> Callable[..., Any]:
+    """What stands for a function that asks no argument."""
 
-
-def _wrapped(fn: Any, name: str) -> Callable[..., Any]:
     @functools.wraps(fn)
     def call(*args: Any, **keywords: Any) -> Any:
-        if not any(map(_is_own, (*args, *keywords.values()))):
+        if not has_traced((*args, *keywords.values())) or (name.startswith("numpy.") and _from_library()):
             return fn(*args, **keywords)
         meaning = NAMED.get(name) or FUNCTIONS.get(fn)
         if meaning is None:
             hint = NAMED_REFUSED.get(name) or REFUSED.get(fn, "see docs/numpy.md for the functions that can")
             return refuse(f"{name} can't be traced: {hint}")
-        return guarded(name, meaning, *args, **keywords)
+        return guarded(name.replace("numpy.", "np."), meaning, *args, **keywords)
 
     return call
 
 
+def _asking_all(fn: Any) -> Callable[..., Any]:
+    """What stands for a function of NumPy, which asks some of its arguments, and not the elements of lists."""
+    names = [n if n in _ARRAYS else "" for n in inspect.signature(FUNCTIONS[fn]).parameters]
+
+    @functools.wraps(fn)
+    def call(*args: Any, **keywords: Any) -> Any:
+        array = next((v for v in elements((*args, *keywords.values())) if isinstance(v, Standing)), None)
+        if not isinstance(array, Array) or _from_library():
+            return fn(*args, **keywords)
+        given = list(args)
+        for k, n in enumerate(names[: len(given)]):
+            if n and isinstance(given[k], (list, tuple)) and has_traced(given[k]):
+                given[k] = lifted(array.graph, given[k])
+        return array.__array_function__(fn, (), given, keywords)
+
+    return call
+
+
+def _from_library() -> bool:
+    """Whether NumPy or SciPy has made the call that asks this: they need their own."""
+    return str(sys._getframe(2).f_code.co_filename).startswith(LIBRARIES)
+
+
+def _is_asked(value: Any) -> bool:
+    return isinstance(value, (FunctionType, BuiltinFunctionType)) or type(value).__name__ == "_Function"
+
+
 @functools.cache
 def _replacements(loaded: tuple[str, ...]) -> dict[int, tuple[Any, Any]]:
-    """For SciPy's modules that are loaded: id of a function -> (it, what stands for it)."""
+    """For modules that are loaded: id of a function -> (it, what stands for it)."""
     found: dict[int, tuple[Any, Any]] = {}
     for module_name in loaded:
-        module = sys.modules.get(module_name)
+        module = sys.modules[module_name]
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name, None)
-            if isinstance(value, FunctionType) or type(value).__name__ == "_Function":
-                found[id(value)] = (value, _wrapped(value, f"{module_name}.{name}"))
+            if _is_asked(value):
+                found[id(value)] = (value, _asking(value, f"{module_name}.{name}"))
+    for fn in FUNCTIONS:
+        found.setdefault(id(fn), (fn, _asking_all(fn)))
+    for name in NAMED:
+        if name.startswith("numpy."):
+            value = getattr(np, name[len("numpy.") :])
+            found[id(value)] = (value, _asking(value, name))
+    found.update(refusing())
     return found
 
 
@@ -70,7 +116,7 @@ def _namespaces(fn: Any) -> tuple[list[dict[str, Any]], list[Any]]:
     """The globals of `fn` and of the Python functions that it can reach, and SciPy's modules; and their closures."""
     found: dict[int, dict[str, Any]] = {}
     cells: list[Any] = []
-    for name in MODULES:
+    for name in (*OWN, *MODULES):
         if name in sys.modules:
             found[id(sys.modules[name].__dict__)] = sys.modules[name].__dict__
     stack: list[Any] = [fn]
@@ -115,16 +161,14 @@ def _is_user_module(value: Any) -> bool:
 
 @contextmanager
 def dispatching(fn: Any) -> Iterator[None]:
-    """While this lasts, SciPy's functions in reach of `fn` ask their arguments."""
+    """While this lasts, functions in reach of `fn` ask their arguments, and random numbers are refused."""
     loaded = tuple(name for name in MODULES if name in sys.modules)
-    if not loaded:
-        yield
-        return
     with _LOCK:
         replaced = _replacements(loaded)
-        changed: list[tuple[dict[str, Any], str, Any]] = []
+        changed: list[tuple[dict[str, Any], str, Any, Any]] = []
         held: list[tuple[Any, Any]] = []
         spaces, cells = _namespaces(fn)
+        generators = Generators(spaces, cells)
         for cell in cells:
             value = cell.cell_contents
             pair = replaced.get(id(value))
@@ -136,11 +180,14 @@ def dispatching(fn: Any) -> Iterator[None]:
                 pair = replaced.get(id(value))
                 if pair is not None and pair[0] is value:
                     space[name] = pair[1]
-                    changed.append((space, name, value))
+                    changed.append((space, name, value, pair[1]))
         try:
-            yield
+            with tracing():
+                yield
         finally:
-            for space, name, value in changed:
-                space[name] = value
+            for space, name, value, own in changed:
+                if space.get(name) is own:  # the function may have written to its globals
+                    space[name] = value
             for cell, value in held:
                 cell.cell_contents = value
+        generators.check(fn)
