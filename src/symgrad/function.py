@@ -18,6 +18,9 @@ from symgrad.run.arguments import bind
 from symgrad.run.executor import Executor
 from symgrad.simplify import join_sums, program, rewrites, share_pairs, simplify
 
+if TYPE_CHECKING:
+    from symgrad.profile import Profile
+
 
 class Function:
     """A mathematical function: `outputs` of `graph` in terms of its `inputs`.
@@ -150,6 +153,16 @@ class Function:
         """
         own = [n for n in self.rewrites if n not in self._notes]
         return "\n".join([repr(self), *self._notes, *own, self.executor.explain(steps)])
+
+    def profile(self, *args: Any, **named: Any) -> Profile:
+        """Where the time of a call with these arguments goes: `print` it, or `.plot()`.
+
+        Each kernel's time, operations, bytes, and share of what one core can do (of its arithmetic or its memory,
+        whichever is nearer). It compiles, and takes about a second.
+        """
+        from symgrad.profile import profile
+
+        return profile(self, args, named)
 
     @property
     def rewrites(self) -> list[str]:

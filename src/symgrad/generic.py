@@ -289,6 +289,11 @@ class PythonFunction:
         """How it was derived and what runs it, for arguments like these or like those of the latest call."""
         return self._shown(args, named).explain()
 
+    def profile(self, /, *args: Any, **named: Any) -> Any:
+        """Where the time of a call with these arguments goes, kernel by kernel: `print` it, or `.plot()`."""
+        made, numbers = self._prepared(args, named)
+        return made.function.profile(*numbers)
+
     def count_ops(self, /, *args: Any, **named: Any) -> int:
         """Machine operations of one evaluation, for arguments like these or like those of the latest call."""
         return self._shown(args, named).count_ops()

@@ -85,9 +85,12 @@ class Executor:
 
     def values(self, args: Sequence[Any], named: dict[str, Any]) -> Any:
         """As a call, but the values of a sparse matrix stand for it."""
+        return self._nest(self._evaluate(self.arrays(args, named), None))
+
+    def arrays(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        """The arguments of a call, checked: one array per input."""
         values = bind(self.name, self.names, args, named)
-        arrays = [as_array(self.name, n, v, t) for n, v, t in zip(self.names, values, self.types, strict=True)]
-        return self._nest(self._evaluate(arrays, None))
+        return [as_array(self.name, n, v, t) for n, v, t in zip(self.names, values, self.types, strict=True)]
 
     def map(self, points: Any, out: Any = None) -> Any:
         """One evaluation per row of `points`."""

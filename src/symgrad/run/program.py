@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,11 +45,11 @@ class Program:
     """`plan` as a callable: arrays of the planned types in, new arrays out.
 
     tree: how the results nest, for `callable`; none is made without it. native: whether nests and calls of BLAS are
-    machine code, else they are interpreted by NumPy (slow: for tests).
-    Calls of several threads at once are fine: each has an arena of its own.
+    machine code, else they are interpreted by NumPy (slow: for tests). apart: whether each step is code of its own,
+    to be timed. Calls of several threads at once are fine: each has an arena of its own.
     """
 
-    def __init__(self, plan: Plan, native: bool = True, tree: Any = None) -> None:
+    def __init__(self, plan: Plan, native: bool = True, tree: Any = None, apart: bool = False) -> None:
         self.plan = plan
         self._whole: Nests | None = None
         self.buffers = plan.buffers
@@ -61,10 +63,34 @@ class Program:
         self._places = [(k, b) for k, b in enumerate(plan.buffers) if b.kind == TEMPORARY and b.at >= 0]
         self._results = [(v.buffer, plan.buffers[v.buffer], v.shape) for v in plan.results]
         self._code: list[Callable[[list[Any], Any], None]] = []
-        self._gather(native, tree)
+        self._gather(native, tree, apart)
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """The results at these inputs. ArgumentError where a computed place is outside its array."""
+        memory, table, results, arena = self._prepared(arrays)
+        with np.errstate(all="ignore"):
+            for run in self._code:
+                run(memory, table)
+        self._keep(arena)
+        return results
+
+    def timed(self, arrays: Sequence[Any], budget: float, passes: int) -> list[float]:
+        """Median seconds of each step (of a program made with `apart`), over passes that fit into `budget` seconds."""
+        samples: list[list[float]] = []
+        end = perf_counter() + budget
+        while len(samples) < 3 or (len(samples) < passes and perf_counter() < end):
+            memory, table, _, arena = self._prepared(arrays)
+            marks = [perf_counter()]
+            with np.errstate(all="ignore"):
+                for run in self._code:
+                    run(memory, table)
+                    marks.append(perf_counter())
+            self._keep(arena)
+            samples.append([b - a for a, b in pairwise(marks)])
+        return [float(np.median(column)) for column in zip(*samples, strict=True)]
+
+    def _prepared(self, arrays: Sequence[Any]) -> tuple[list[Any], Any, list[Any], Any]:
+        """(each buffer's memory, its address, the results, the arena) for a call."""
         memory: list[Any] = [None] * self._size
         table = np.zeros(self._size, np.uintp)
         for k, x in zip(self.plan.inputs, arrays, strict=True):
@@ -87,13 +113,13 @@ class Program:
             memory[k] = x
             table[k] = _address(x)
             results.append(x.reshape(shape))
-        with np.errstate(all="ignore"):
-            for run in self._code:
-                run(memory, table)
+        return memory, table, results, arena
+
+    def _keep(self, arena: Any) -> None:
+        """For the next call."""
         if arena is not None and len(arena) <= KEPT:
             with self._lock:
                 self._arenas.append(arena)
-        return results
 
     def _arena(self) -> Any:
         if not self.plan.arena:
@@ -114,7 +140,7 @@ class Program:
             return None
         return self._whole.callable(slow, name, [x for _, x in self._constants])
 
-    def _gather(self, native: bool, tree: Any) -> None:
+    def _gather(self, native: bool, tree: Any, apart: bool) -> None:
         """Runs of steps that are machine code become one call each; all steps, if they are, a built-in function."""
         plan = self.plan
         line: list[Any] = []
@@ -138,6 +164,8 @@ class Program:
             else:
                 close()
                 self._code.append(_python(step))
+            if apart:
+                close()
         close()
 
     def explain(self, full: bool = False) -> str:

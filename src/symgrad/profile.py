@@ -1,0 +1,200 @@
+"""Where the time of a call goes: each kernel with its time, operations, bytes, and share of what the machine can do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from symgrad.compile.nest import Access, Nest
+from symgrad.compile.plan.steps import ITEM, Gemm, Library, Matmul, Mirror, Plan, Step, describe, shown
+from symgrad.compile.plan.views import View
+from symgrad.errors import UnsupportedError
+from symgrad.run.program import Program
+
+BUDGET = 0.3
+"""Seconds that a profile may take, beyond one pass."""
+PASSES = 200
+"""Most passes over the steps; the median of a step's times counts."""
+
+
+class Kernel(NamedTuple):
+    """One step of a program: seconds per pass, operations, and bytes that it reads and writes (each once)."""
+
+    name: str
+    seconds: float
+    operations: float
+    bytes: float
+
+
+class Machine(NamedTuple):
+    """What one core of this machine does at best, measured: operations of a matrix product, bytes of a copy."""
+
+    operations: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where the time of a call goes. `print(profile)` shows a table, `profile.plot()` draws it.
+
+    Attributes:
+        kernels: in the order in which they run, each timed by itself.
+        seconds: of a whole call, in which kernels run one behind the other without Python in between.
+        machine: the peaks that shares refer to. Data that stays in the caches can move faster than its peak.
+    """
+
+    name: str
+    kernels: tuple[Kernel, ...]
+    seconds: float
+    machine: Machine
+
+    def share(self, kernel: Kernel) -> tuple[float, str]:
+        """(share of the machine's peak, which peak bounds: "operations" or "memory")."""
+        if not kernel.seconds:
+            return 0.0, "-"
+        work = kernel.operations / kernel.seconds / self.machine.operations
+        moved = kernel.bytes / kernel.seconds / self.machine.bytes
+        return (work, "operations") if work >= moved else (moved, "memory")
+
+    def __str__(self) -> str:
+        total = sum(k.seconds for k in self.kernels) or 1.0
+        rows = [("kernel", "time", "of all", "operations", "bytes", "of peak", "")]
+        for k in self.kernels:
+            share, bound = self.share(k)
+            rows.append(
+                (
+                    k.name,
+                    _time(k.seconds),
+                    f"{k.seconds / total:.0%}",
+                    f"{k.operations:.3g}",
+                    shown(int(k.bytes)),
+                    f"{share:.0%}",
+                    bound,
+                )
+            )
+        widths = [max(len(r[c]) for r in rows) for c in range(7)]
+        head = (
+            f"{self.name}: {_time(self.seconds)} a call; the machine: {self.machine.operations / 1e9:.3g} "
+            f"operations/ns, {self.machine.bytes / 1e9:.3g} GB/s"
+        )
+        lines = [
+            "  ".join(t.ljust(w) if c in (0, 6) else t.rjust(w) for c, (t, w) in enumerate(zip(r, widths, strict=True)))
+            for r in rows
+        ]
+        return "\n".join([head, *(line.rstrip() for line in lines)])
+
+    def plot(self) -> Any:
+        """A Figure with a bar per kernel, as long as its time, marked with its share of the machine's peak.
+
+        It is not shown; `.savefig(path)` saves it. Raises UnsupportedError without matplotlib.
+        """
+        try:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise UnsupportedError("plot needs matplotlib: pip install 'symgrad[plot]'") from None
+        figure = Figure(figsize=(8, 1.2 + 0.35 * len(self.kernels)), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        shares = [self.share(k) for k in self.kernels]
+        colors = ["C0" if bound == "operations" else "C1" for _, bound in shares]
+        rows = range(len(self.kernels))
+        bars = axes.barh(rows, [1e6 * k.seconds for k in self.kernels], color=colors)
+        axes.bar_label(bars, [f"{share:.0%} of peak" for share, _ in shares], padding=3, fontsize=8)
+        axes.set_yticks(rows, [k.name for k in self.kernels], fontsize=8, parse_math=False)
+        axes.invert_yaxis()
+        axes.margins(x=0.2)
+        axes.set_xlabel("µs (blue: bound by operations, orange: by memory)")
+        axes.set_title(f"{self.name}: {_time(self.seconds)} a call", parse_math=False)
+        return figure
+
+
+def profile(f: Any, args: Sequence[Any], named: dict[str, Any]) -> Profile:
+    """Run a Function with these arguments, kernel by kernel. It is compiled first."""
+    f.compile()
+    executor = f.executor
+    call = _seconds(lambda: f(*args, **named))
+    if executor.program is None:
+        how = "NumPy" if executor.native is None else "machine code"
+        moved = sum(8.0 * math.prod(n or 1 for n in t.shape) for t in (*executor.types, *executor.out_types))
+        own = Kernel(f"{how}, all at once", call, float(f.count_ops()), moved)
+        return Profile(f.name, (own,), call, machine("float64"))
+    plan = executor.program.plan
+    times = Program(plan, apart=True).timed(executor.arrays(args, named), BUDGET, PASSES)
+    kernels = tuple(Kernel(describe(s), t, *work(s)) for s, t in zip(plan.steps, times, strict=True))
+    return Profile(f.name, kernels, call, machine(_dtype(plan)))
+
+
+def _dtype(plan: Plan) -> str:
+    return "float32" if any(b.dtype == "float32" for b in plan.buffers) else "float64"
+
+
+def work(step: Step) -> tuple[float, float]:
+    """(operations, bytes read and written) of a step, each element of memory counted once."""
+    if isinstance(step, Nest):
+        accesses = [*step.loads, *(s.access for s in step.stores)]
+        summed = sum(s.how != "set" for s in step.stores)
+        operations = step.points * (step.body.operations(step.roots) + summed)
+        return float(operations), float(sum(_touched(a, step) for a in accesses))
+    if isinstance(step, Gemm):
+        m, k, n = step.a.rows, step.a.columns, step.b.columns
+        return 2.0 * m * k * n, float(ITEM[step.dtype] * (m * k + k * n + m * n * (2 if step.beta else 1)))
+    if isinstance(step, Matmul):
+        *batch, m, k = step.a.shape
+        n = step.b.shape[-1]
+        return 2.0 * math.prod(batch) * m * k * n, 8.0 * math.prod(batch) * (m * k + k * n + m * n)
+    if isinstance(step, Mirror):
+        return 0.0, 8.0 * math.prod(step.a.shape)
+    assert isinstance(step, Library)
+    views = [v for v in (*step.arguments, *step.out) if isinstance(v, View)]
+    return 0.0, 8.0 * sum(math.prod(v.shape) for v in views)
+
+
+def _touched(access: Access, nest: Nest) -> int:
+    """Bytes behind an access: a stride of 0 reads the same element again; a computed place another one each time."""
+    if access.at:
+        return ITEM[access.dtype] * nest.points
+    kept = [n for n, c in zip(nest.sizes, access.strides, strict=True) if c]
+    return ITEM[access.dtype] * math.prod(kept)
+
+
+@cache
+def machine(dtype: str) -> Machine:
+    """What one core does, measured once per process (0.1 s)."""
+    a = np.ones((384, 384), dtype)
+    products = min(_once(lambda: a @ a) for _ in range(5))
+    big, other = np.ones(1 << 22), np.ones(1 << 22)
+    copy = min(_once(lambda: np.copyto(other, big)) for _ in range(5))
+    return Machine(2 * 384**3 / products, 2 * big.nbytes / copy)
+
+
+def _once(call: Callable[[], Any]) -> float:
+    start = perf_counter()
+    call()
+    return perf_counter() - start
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    """The median time of a call."""
+    first = _once(call)
+    inner = max(1, int(BUDGET / PASSES / max(first, 1e-7)))  # what is short is called several times in a row
+    count = max(3, min(PASSES, int(BUDGET / (inner * max(first, 1e-7)))))
+
+    def several() -> None:
+        for _ in range(inner):
+            call()
+
+    return float(np.median([_once(several) for _ in range(count)])) / inner
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"

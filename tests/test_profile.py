@@ -1,0 +1,71 @@
+"""Where the time goes: what a profile says of kernels, and how it looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symgrad as sg
+from symgrad.errors import ArgumentError
+
+N, D = 200, 30
+RNG = np.random.default_rng(0)
+X, w, y = RNG.standard_normal((N, D)), RNG.standard_normal(D), RNG.standard_normal(N)
+
+
+@sg.function
+def loss(w, X, y):
+    return np.sum(np.log1p((X @ w - y) ** 2))
+
+
+def test_kernels_of_a_function_of_arrays() -> None:
+    found = loss.profile(w, X, y)
+    (product,) = [k for k in found.kernels if k.name.startswith("gemv")]
+    assert product.operations == 2 * N * D
+    assert product.bytes >= 8 * (N * D + D + N)
+    loops = [k for k in found.kernels if k.name.startswith("loops")]
+    assert sum(k.operations for k in loops) >= 4 * N
+    assert all(k.seconds > 0 for k in found.kernels)
+    assert found.seconds > 0
+    for k in found.kernels:
+        share, bound = found.share(k)
+        assert share > 0
+        assert bound in ("operations", "memory")
+
+
+def test_a_profile_is_a_table_and_a_picture(tmp_path: Path) -> None:
+    found = sg.hessian(loss).profile(w, X, y)
+    lines = str(found).splitlines()
+    assert lines[0].startswith("hessian loss: ")
+    assert lines[1].split()[:2] == ["kernel", "time"]
+    assert len(lines) == 2 + len(found.kernels)
+    assert "gemm" in str(found)
+    figure = found.plot()
+    figure.savefig(tmp_path / "profile.png")
+    assert (tmp_path / "profile.png").stat().st_size > 1000
+    assert len(figure.axes[0].patches) == len(found.kernels)
+
+
+def test_results_stay_what_they_are() -> None:
+    before = loss(w, X, y)
+    copies = w.copy(), X.copy(), y.copy()
+    loss.profile(w, X, y)
+    assert loss(w, X, y) == pytest.approx(before, rel=1e-14)
+    for a, b in zip((w, X, y), copies, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_functions_of_scalars_are_one_kernel() -> None:
+    a, b = sp.symbols("a b")
+    found = sg.grad(sg.function([a, b], sp.sin(a * b))).profile(1.0, 2.0)
+    (kernel,) = found.kernels
+    assert kernel.operations == sg.grad(sg.function([a, b], sp.sin(a * b))).count_ops()
+    assert "all at once" in str(found)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ArgumentError):
+        loss.specialise(w, X, y).profile(w, X)
