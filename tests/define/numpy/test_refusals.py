@@ -346,7 +346,7 @@ def vectorised(x: Any) -> Any:
     "np.apply_along_axis can't be traced: write np.stack([f(row) for row in np.moveaxis(x, axis, -1)]), or sg.vmap"
 )
 def along_axis(x: Any) -> Any:
-    return np.apply_along_axis(np.sum, 0, x)  # here
+    return np.apply_along_axis(lambda v: v.sum(), 0, x)  # here
 
 
 @refused("np.r_ and np.c_ take numbers: write np.concatenate")

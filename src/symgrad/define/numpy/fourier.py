@@ -76,7 +76,7 @@ class Complex(Standing):
 
     def __pow__(self, n: Any) -> Any:
         if isinstance(n, int) and n > 0:
-            result = self
+            result: Any = self
             for _ in range(n - 1):
                 result = result * self
             return result
@@ -92,7 +92,7 @@ def split(z: Any) -> Complex:
         return z
     if is_traced(z):
         return Complex(z, np.zeros_like(z))
-    array = np.asarray(z)
+    array: Any = np.asarray(z)
     return Complex(array.real, array.imag if array.dtype.kind == "c" else np.zeros(array.shape))
 
 
@@ -189,7 +189,7 @@ def transform(x: Any, n: int | None, axis: int, norm: str | None, forward: bool)
     z = Complex(floating(z.real) if is_traced(z.real) else z.real, floating(z.imag) if is_traced(z.imag) else z.imag)
     (at,) = axes_of(axis, z.ndim)
     z = _resized(z, n, at)
-    pairs = np.stack([np.moveaxis(z.real, at, -1), np.moveaxis(z.imag, at, -1)], axis=-1)
+    pairs: Any = np.stack([np.moveaxis(z.real, at, -1), np.moveaxis(z.imag, at, -1)], axis=-1)
     g = pairs.graph
     y = Array(g, g.build(REGISTER["dft"], (pairs.id,), (-1 if forward else 1,)))
     scale = _scale(norm, z.shape[at], forward)

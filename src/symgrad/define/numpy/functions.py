@@ -42,12 +42,12 @@ def sum_(
     initial: Any = 0,
     where: Any = True,
 ) -> Array:
-    x = numeric(a)
+    x: Any = numeric(a)
     if dtype is not None:
         x = cast(x, dtype)
     where = given(where, True)
     if where is not True:
-        x = np.where(where, x, 0)  # type: ignore[assignment]
+        x = np.where(where, x, 0)
     g, rank = x.graph, x.ndim
     axes = axes_of(axis, rank)
     i = summed(g, x.id, axes)

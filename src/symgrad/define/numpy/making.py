@@ -100,8 +100,8 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **keywords: Any)
     pieces = list(funclist)
     if len(pieces) not in (len(conditions), len(conditions) + 1):
         raise ValueError(f"{len(pieces)} functions for {len(conditions)} conditions: as many, or one more")
-    values = [f(x, *args, **keywords) if callable(f) else f for f in pieces]
-    result = values[-1] if len(pieces) > len(conditions) else 0
+    values: list[Any] = [f(x, *args, **keywords) if callable(f) else f for f in pieces]
+    result: Any = values[-1] if len(pieces) > len(conditions) else 0
     for condition, value in zip(conditions, values, strict=False):
         result = np.where(condition, value, result)
     return np.asarray(result, dtype=np.result_type(x)) if not is_traced(result) else cast(result, x.dtype)  # type: ignore[arg-type]

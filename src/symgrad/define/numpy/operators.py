@@ -33,9 +33,33 @@ _COMPARED = {
 _UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 
 
-def set_operators(own: type) -> None:
-    """Operators of Python as the ufuncs that NumPy takes for them."""
+class Operators:
+    """The operators of Python, as the ufuncs that NumPy takes for them."""
 
+    __slots__ = ()
+    __add__: Any
+    __radd__: Any
+    __sub__: Any
+    __rsub__: Any
+    __mul__: Any
+    __rmul__: Any
+    __truediv__: Any
+    __rtruediv__: Any
+    __floordiv__: Any
+    __mod__: Any
+    __pow__: Any
+    __rpow__: Any
+    __matmul__: Any
+    __rmatmul__: Any
+    __and__: Any
+    __or__: Any
+    __lt__: Any
+    __gt__: Any
+    __neg__: Any
+    __invert__: Any
+
+
+def _set_operators() -> None:
     def forward(ufunc: Any) -> Any:
         return lambda self, other, *more: NotImplemented if more else ufunc(self, other)
 
@@ -46,8 +70,11 @@ def set_operators(own: type) -> None:
         return lambda self: ufunc(self)
 
     for name, ufunc in (*_BINARY.items(), *_COMPARED.items()):
-        setattr(own, f"__{name}__", forward(ufunc))
+        setattr(Operators, f"__{name}__", forward(ufunc))
     for name, ufunc in _BINARY.items():
-        setattr(own, f"__r{name}__", reflected(ufunc))
+        setattr(Operators, f"__r{name}__", reflected(ufunc))
     for name, ufunc in _UNARY.items():
-        setattr(own, f"__{name}__", unary(ufunc))
+        setattr(Operators, f"__{name}__", unary(ufunc))
+
+
+_set_operators()

@@ -12,14 +12,14 @@ from symgrad.define.numpy.reductions import merged
 from symgrad.define.numpy.tracer import Array, implements, is_traced, refuse
 
 
-def _sorted_rows(a: Any, axis: Any) -> tuple[Array, tuple[int, ...]]:
+def _sorted_rows(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     """The elements to choose from in order along a last axis (NaN last), and the axes that they come from."""
     x = floating(a)
     axes = axes_of(axis, x.ndim)
     rows = Array(x.graph, merged(x, axes))
     if not rows.shape[-1]:
         raise IndexError("a quantile of no elements")
-    return np.sort(rows, axis=-1), axes  # type: ignore[return-value]
+    return np.sort(rows, axis=-1), axes  # type: ignore[type-var]
 
 
 def _checked(a: Any, q: Any, weights: Any, method: str) -> Any:

@@ -219,7 +219,7 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
 
 def _so_far(name: str) -> Callable[..., Any]:
     def meaning(x: Any, axis: Any = 0, **_: Any) -> Any:
-        places = along(name, x, axis)
+        places: Any = along(name, x, axis)
         return np.take_along_axis(x, places, axis)
 
     return meaning

@@ -65,7 +65,8 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
 def _place(name: str) -> Callable[..., Any]:
     def meaning(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
         if axis is None:
-            found = _of_last(name, np.ravel(a))
+            line: Any = np.ravel(a)
+            found = _of_last(name, line)
             return np.reshape(found, (1,) * a.ndim) if given(keepdims, False) else found
         (at,) = axes_of(axis, a.ndim)
         found = Array(a.graph, a.graph.build(REGISTER[name], (merged(_ordered(a), (at,)),)))

@@ -23,7 +23,7 @@ from symgrad.define.numpy.messages import (
     module_of,
     ufunc_name,
 )
-from symgrad.define.numpy.operators import set_operators
+from symgrad.define.numpy.operators import Operators
 from symgrad.define.numpy.place import located
 from symgrad.define.numpy.signatures import STATIC, named
 from symgrad.errors import SymgradError, TraceError
@@ -63,7 +63,7 @@ class Standing:
     __slots__ = ()
 
 
-class Array(Standing):
+class Array(Operators, Standing):
     """A traced array of known shape and dtype; its numbers come when the function is called.
 
     It has the attributes, operators and methods of `numpy.ndarray` that can be differentiated or written down.
@@ -282,8 +282,6 @@ _BY_FUNCTION = frozenset(
         *("squeeze", "std", "sum", "swapaxes", "take", "trace", "var"),
     }
 )
-
-set_operators(Array)
 
 
 def guarded(name: str, meaning: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
