@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from symgrad.derive.accumulate import Algebra, dependent
 from symgrad.derive.local import MINUS_ONE, ONE, Partials
 from symgrad.derive.loops import fold_cotangents, of_numbers
-from symgrad.graph import REGISTER, Graph, Node
+from symgrad.graph import Graph, Node
 from symgrad.graph.node import spread
 from symgrad.ops.contraction import contract
+from symgrad.ops.masks import masked
 
 Terms = dict[int, int]
 """base -> factor: a node of the shape of v, or ONE or MINUS_ONE."""
@@ -115,7 +116,7 @@ class _Sweep:
         if g.ops[p].name == "mask":  # stays a structural zero, whatever it is multiplied with
             condition, value = g.args[p]
             inner = contract(g, [(value, own), (ct, labels)], labels)
-            return g.build(REGISTER["mask"], (spread(g, condition, full), inner))
+            return masked(g, condition, inner)
         return contract(g, [(p, own), (ct, labels)], labels)
 
     def _transposed(self, i: int, k: int, ct: int) -> int | None:

@@ -51,11 +51,8 @@ class _Contraction:
         self._turn_symmetric()
         if self._orthogonal():
             return spread(g, g.const(0, self.dtype), tuple(self.sizes[x] for x in out))
-        opened = self._masked()
-        if opened is None:
-            opened = self._multiplied_out()
-        if opened is None:
-            opened = self._product()
+        ways = (self._masked, self._picked, self._multiplied_out, self._product)
+        opened = next(i for way in ways if (i := way()) is not None)
         return g.build(NEGATIVE, (opened,)) if self.minus else opened
 
     def _open(self, parts: list[Part]) -> None:
@@ -150,6 +147,10 @@ class _Contraction:
     def _masked(self) -> int | None:
         """A mask over all of the result stays outside: a structural zero, whatever it is multiplied with."""
         g, out = self.g, self.out
+        if len(self.tensors) > 1 and any(g.ops[i] is MASK for i, _ in self.tensors):
+            from symgrad.ops.masks import absorbed
+
+            self.tensors = absorbed(g, self.tensors)
         for k, (i, labels) in enumerate(self.tensors):
             if g.ops[i] is MASK and len(labels) == len(out) and set(labels) == set(out):
                 condition, inner = g.args[i]
@@ -160,6 +161,12 @@ class _Contraction:
                     condition = g.add(REGISTER["einsum"], (condition,), (subscripts([labels], out),))
                 return g.build(MASK, (condition, product))
         return None
+
+    def _picked(self) -> int | None:
+        """Sums with rows of identities."""
+        from symgrad.ops.picked import sum_over
+
+        return sum_over(self.g, [*self.tensors, *((s, ()) for s in self.scalars)], self.out, self.sizes)
 
     def _multiplied_out(self) -> int | None:
         """The sum of products, where a factor is a sum with identities in it, or the sum of what is left of one."""
@@ -201,6 +208,10 @@ class _Contraction:
         if all(x in self.out for x in labels) or len(set(labels)) < len(labels):
             return False
         g = self.g
+        from symgrad.ops.picked import is_cut
+
+        if all(is_cut(g, t) for _, t in terms):
+            return True
         whole = math.prod(self.sizes[x] for x in labels)
         stack, seen, identity = [t for _, t in terms], set[int](), False
         while stack:
@@ -399,6 +410,10 @@ def _terms(g: Graph, i: int) -> list[tuple[bool, int]] | None:
 def _has_identity(g: Graph, terms: list[tuple[bool, int]]) -> bool:
     """Whether one of the terms is an identity, or a product with one."""
     return any(
-        g.ops[j].name == "delta" or (g.ops[j].name == "einsum" and any(g.ops[a].name == "delta" for a in g.args[j]))
-        for _, j in terms
+        is_identity(g, j) or (g.ops[j].name == "einsum" and any(is_identity(g, a) for a in g.args[j])) for _, j in terms
     )
+
+
+def is_identity(g: Graph, i: int) -> bool:
+    """Whether it is an identity, or rows of one."""
+    return g.ops[i].name == "delta" or (g.ops[i].name == "take" and g.ops[g.args[i][0]].name == "delta")

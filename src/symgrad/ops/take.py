@@ -13,6 +13,7 @@ from symgrad.graph import Graph, Node, Type
 from symgrad.graph.node import spread
 from symgrad.ops.contraction import contract
 from symgrad.ops.declare import multilinear
+from symgrad.ops.picked import opened_scatter, opened_take
 from symgrad.ops.slicing import flip, pad, slice_
 
 
@@ -39,8 +40,9 @@ def _take(g: Graph, args: tuple[int, ...], attrs: tuple[int]) -> int | None:
     if g.ops[a].name == "negative":
         return g.build(g.ops[a], (g.build(take, (g.args[a][0], i), attrs),))
     places = known_places(g, i)
-    if places is None:
-        return None
+    opened = opened_take(g, a, i, axis) if places is None or not _is_part(places) else None
+    if places is None or opened is not None:
+        return opened
     length = g.types[a].lengths[axis]
     rest = (0,) * (-1 - axis)
     tail = g.types[a].lengths[len(g.types[a].shape) + axis + 1 :]
@@ -95,6 +97,11 @@ def known_places(g: Graph, i: int) -> np.ndarray | None:
 _PLAIN = frozenset({"const", "literal", "broadcast", "add", "subtract", "multiply", "negative", "einsum"})
 
 
+def _is_part(places: np.ndarray) -> bool:
+    """Whether it is a slice or one element."""
+    return not places.ndim or _step(places) != 0
+
+
 def _step(places: np.ndarray) -> int:
     """The step of evenly spaced places along one axis, 0 where they are not."""
     if places.ndim != 1 or not len(places):
@@ -122,6 +129,8 @@ def _scatter(g: Graph, args: tuple[int, ...], attrs: tuple[int, int]) -> int | N
         return g.build(g.ops[a], (g.build(scatter_add, (g.args[a][0], i), attrs),))
     places = known_places(g, i)
     step = 0 if places is None else _step(places)
+    if not step:
+        return opened_scatter(g, a, i, axis, n)
     if places is None or not step or min(places[0], places[-1]) < 0 or max(places[0], places[-1]) >= n:
         return None
     low, high = sorted((int(places[0]), int(places[-1])))

@@ -140,12 +140,29 @@ class Analysis:
             elif alone and name == "negative":
                 stack.append((-c, args[0], path))
             elif alone and inner != j and len(self.uses[inner]) == 1:
-                stack.append((c * factor, inner, path))
-            elif alone and self.kinds[j] == VIEW and name == "einsum" and self.invertible(j):
+                turned = parse(g.attrs[j][0])[0][1] != parse(g.attrs[j][0])[1]
+                stack.append((c * factor, inner, (*path, j) if turned else path))
+            elif alone and self._is_turned(j):
                 stack.append((c, args[0], (*path, j)))
             else:
                 found.append((c, j, path))
         return found
+
+    def _is_turned(self, i: int) -> bool:
+        """Whether a sum is put together behind node `i` as well as in front of it."""
+        name = self.g.ops[i].name
+        return self.kinds[i] == VIEW and (
+            (name == "einsum" and self.invertible(i)) or (name == "reshape" and self.splits(i))
+        )
+
+    def splits(self, i: int) -> bool:
+        """Whether node `i` is a `scatter_add` whose new axis is seen as two, and nothing else uses that."""
+        g, (a,) = self.g, self.g.args[i]
+        if g.ops[a].name != "scatter_add" or len(self.uses[a]) != 1:
+            return False
+        own, new = g.types[a].lengths, g.types[i].lengths
+        at = len(own) + g.attrs[a][0]
+        return len(new) == len(own) + 1 and new[:at] == own[:at] and new[at + 2 :] == own[at + 1 :]
 
     def is_partial(self, i: int) -> bool:
         """Whether a term is added to a sum in memory by steps of its own."""
@@ -192,11 +209,11 @@ class Analysis:
 
 
 def _multiple(g: Graph, i: int) -> tuple[Number, int]:
-    """(c, x) where node `i` is c*x with a number c and an array x."""
+    """(c, x) where node `i` is c*x with a number c and an array x, or a transpose of x."""
     if g.ops[i].name == "einsum" and len(g.args[i]) == 2 and g.ops[g.args[i][0]] is CONST:
         parts, out = parse(g.attrs[i][0])
         value = g.attrs[g.args[i][0]][0]
-        if parts[1] == out and not isinstance(value, (str, bool)):
+        if sorted(parts[1]) == sorted(out) and not parts[0] and not isinstance(value, (str, bool)):
             return float(value), g.args[i][1]
     return 1.0, i
 

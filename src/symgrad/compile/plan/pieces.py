@@ -127,8 +127,20 @@ def _parts(p: Planner, i: int, view: View) -> Sequence[View]:
     return found
 
 
+def _one_step(view: View, axis: int) -> View:
+    """Two axes addressed by row * length + column and by the column, not by row and column."""
+    length = view.shape[axis + 1]
+    down, right = view.strides[axis : axis + 2]
+    steps = (down // length, right - down // length)
+    shape = (*view.shape[:axis], view.shape[axis] * length, *view.shape[axis + 1 :])
+    return view.with_axes(shape, (*view.strides[:axis], *steps, *view.strides[axis + 2 :]))
+
+
 def _scatter(p: Planner, i: int, view: View, factor: float) -> Nest:
-    """Adds each element to the place along one axis that an array of integers says."""
+    """Adds each element to the place along one axis that an array of integers says.
+
+    A `view` with an axis more has two in the stead of that one: each place is a row and a column of them.
+    """
     g = p.g
     x, places = g.args[i]
     b = p.builder(g.types[x].lengths, i)
@@ -137,9 +149,14 @@ def _scatter(p: Planner, i: int, view: View, factor: float) -> Nest:
         place = Index((), 0, ((b.value(places, point), 1, g.attrs[i][0]),))
         index = (*point[:-1], place)
     else:
-        axis, n = len(view.shape) + g.attrs[i][0], g.attrs[i][1]
+        axis, n = len(g.types[i].shape) + g.attrs[i][0], g.attrs[i][1]
         more = len(g.types[places].shape)
-        place = Index((), 0, ((b.value(places, point[axis : axis + more]), 1, n),))
-        index = (*point[:axis], place, *point[axis + more :])
+        place = b.value(places, point[axis : axis + more])
+        found = [Index((), 0, ((place, 1, n),))]
+        if len(view.shape) > len(g.types[i].shape):
+            view, length = _one_step(view, axis), view.shape[axis + 1]
+            column = b.body.build(REGISTER["mod"], (place, b.body.const(length, "int64")))
+            found.append(Index((), 0, ((column, 1, length),)))
+        index = (*point[:axis], *found, *point[axis + more :])
     b.store(scaled(b, b.value(x, point), factor), view, index, "add", keep=True)
     return b.nest()

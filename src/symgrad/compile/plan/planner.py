@@ -275,7 +275,7 @@ class Planner:
                 for j in path:
                     read = kinds.readings(self.g, j)
                     assert read is not None
-                    index = kinds.at(read[0], index)
+                    index = kinds.at(read[-1], index)
                 value = scaled(b, b.value(t, index), c)
                 total = value if total is None else b.body.build(ADD, (total, value))
             assert total is not None
@@ -285,7 +285,7 @@ class Planner:
             self.zero(view)
         for c, t, path in pieces:
             if known.kinds[t] == REGION:
-                self.region(t, self.behind(view, path), c, fresh=False)
+                self.added(t, self.behind(view, path), c)
             else:
                 self.steps.append(diagonal(self, t, self.behind(view, path), c))
         self.finished[i] = len(self.steps) - 1
@@ -293,6 +293,8 @@ class Planner:
     def behind(self, view: View, path: Sequence[int]) -> View:
         """Where a term lies that is seen through transposes, if what is seen is to lie at `view`."""
         for j in path:
+            if self.g.ops[j].name == "reshape" and self.known.splits(j):
+                return view  # with an axis more, for two places
             inner = _inverse(self.g, j, view)
             assert inner is not None
             view = inner
@@ -306,6 +308,18 @@ class Planner:
         b = Builder(self.g, view.shape, view.dtype, self.where)
         b.store(b.body.const(0, view.dtype), view, b.identity)
         self.steps.append(b.nest())
+
+    def added(self, i: int, view: View, factor: float) -> None:
+        """Adds factor * node `i`, a REGION; of a `scatter_add` the new axis may be two in `view`."""
+        axis = next((k for k, (n, m) in enumerate(zip(view.shape, self.g.types[i].lengths, strict=False)) if n != m), 0)
+        if len(view.shape) > len(self.g.types[i].shape) and view.strides[axis] % view.shape[axis + 1]:
+            whole = self.new(TEMPORARY, view.dtype, self.g.types[i].lengths)
+            self.region(i, whole, 1.0, fresh=True)
+            split = whole.reshaped(view.shape)
+            assert split is not None
+            self.steps.append(self.copy_nest(split, view, factor, add=True))
+            return
+        self.region(i, view, factor, fresh=False)
 
     def region(self, i: int, view: View, factor: float, fresh: bool) -> None:
         if fresh and self.g.ops[i].name in ("pad", "scatter_add", "put_along"):
@@ -384,8 +398,8 @@ def _forward(g: Graph, i: int, view: View) -> View | None:
 
 def _inverse(g: Graph, i: int, view: View) -> View | None:
     """Where the argument of an invertible VIEW node lies if the node is to lie at `view`."""
-    own = g.types[g.args[i][0]].lengths
+    own = g.types[g.args[i][-1]].lengths
     if g.ops[i].name == "reshape":
         return view.reshaped(own)
-    (labels,), out = parse(g.attrs[i][0])
+    (*_, labels), out = parse(g.attrs[i][0])
     return view.with_axes(own, tuple(view.strides[out.index(x)] for x in labels))
