@@ -376,3 +376,12 @@ def test_results_beyond_the_memory_are_refused_before_they_are_made(monkeypatch:
     monkeypatch.setenv("SYMGRAD_MEMORY", "much")
     with pytest.raises(sg.ArgumentError, match="'much' is no amount of memory"):
         g(np.ones(2000))
+
+
+def test_a_buffer_that_is_optimised_away() -> None:
+    """The sum goes where the result is; nothing is left of the buffer between them."""
+    f = sg.function(lambda x: np.sum(np.sin(x) ** 2) + 1)
+    x = np.arange(4.0)
+    own = f.specialise(x).compile()
+    assert isinstance(own, sg.Function)
+    assert own(x) == pytest.approx(np.sum(np.sin(x) ** 2) + 1, rel=1e-15)

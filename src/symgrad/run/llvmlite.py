@@ -142,7 +142,8 @@ def _host(without: str) -> Target:
 
 _closing = False
 _ready: set[str] = set()
-_unwanted: deque[Any] = deque()  # engines of dropped code; LLVM frees them when it is next at work
+_engines: dict[int, Any] = {}  # by id: what lives here, the garbage collector does not take apart in its own order
+_unwanted: deque[int] = deque()  # engines of dropped code; LLVM frees them when it is next at work
 
 
 @contextmanager
@@ -163,7 +164,7 @@ def _llvm(every_target: bool = False) -> Any:
             llvm.initialize_all_asmprinters()
             _ready.add("all")
         while _unwanted:
-            _unwanted.popleft().close()
+            _engines.pop(_unwanted.popleft()).close()
         yield
 
 
@@ -232,7 +233,8 @@ class Code:
     __slots__ = ("__weakref__", "_addresses", "_engine", "_keepalive", "size")
 
     def __init__(self, engine: Any, addresses: dict[str, int], size: int, keepalive: Any) -> None:
-        self._engine = engine
+        self._engine = id(engine)
+        _engines[self._engine] = engine
         self._addresses = addresses
         self._keepalive = keepalive
         self.size = size  # bytes of the objects

@@ -183,7 +183,12 @@ def _frame(plan: Plan, tree: Any) -> Frame:
     shapes = dict(zip(plan.inputs, plan.shapes, strict=True)) | {v.buffer: v.shape for v in plan.results}
     kinds = {INPUT: "input", RESULT: "result", CONSTANT: "constant", TEMPORARY: "work"}
     slots = [
-        Slot(kinds[b.kind], Type(b.dtype, shapes.get(k, (b.count,))), max(b.at, 0), b.zeroed)
+        Slot(
+            "unused" if b.kind == TEMPORARY and b.at < 0 else kinds[b.kind],
+            Type(b.dtype, shapes.get(k, (b.count,))),
+            max(b.at, 0),
+            b.zeroed,
+        )
         for k, b in enumerate(plan.buffers)
     ]
     products = sum(s.a.rows * s.a.columns * s.b.columns for s in plan.steps if isinstance(s, Gemm))

@@ -21,7 +21,7 @@ from symgrad.graph import Type
 class Slot(NamedTuple):
     """What a buffer is in a call.
 
-    kind: "input"; "result"; "constant"; "work": memory at the offset `at` of one block of the call's own.
+    kind: "input"; "result"; "constant"; "work": memory at the offset `at` of one block of the call's own; "unused".
     zeroed: a result that begins as zeros.
     """
 

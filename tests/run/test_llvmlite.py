@@ -1,0 +1,32 @@
+"""Machine code ends well: what it stands on is freed in the right order, and at the right time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+IN_CYCLES = """
+import gc
+import numpy as np, symgrad as sg
+
+gc.disable()
+for k in range(20):
+    f = sg.function(lambda x: np.sum(np.sin(x) ** 2) + k)
+    gradient = sg.grad(f)
+    cycle = [f, gradient]       # nobody but the garbage collector takes these apart
+    cycle.append(cycle)
+    x = np.ones(3 + k)
+    for own in (f, gradient):
+        own.specialise(x).compile()
+        own(x)
+    del f, gradient, own, cycle
+gc.collect()
+sg.function(lambda x: np.cos(x)).specialise(np.ones(2)).compile()
+print("done")
+"""
+
+
+def test_code_in_reference_cycles_is_freed() -> None:
+    done = subprocess.run([sys.executable, "-c", IN_CYCLES], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "done\n", done.stderr
+    assert done.returncode == 0
