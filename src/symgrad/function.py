@@ -8,14 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symgrad.derive.batching import batched
 from symgrad.derive.factored import whole
 from symgrad.errors import ArgumentError, FormulaError
 from symgrad.graph import Graph, Type
 from symgrad.graph.pause import no_collector
 from symgrad.graph.plain import from_plain, to_plain
 from symgrad.graph.tree import Csr, Factored, Tree, from_plain_tree, to_plain_tree
-from symgrad.run.arguments import bind
+from symgrad.run.arguments import as_array, bind
 from symgrad.run.executor import Executor
+from symgrad.run.results import finisher
 from symgrad.simplify import join_sums, program, rewrites, share_pairs, simplify
 
 if TYPE_CHECKING:
@@ -112,8 +114,9 @@ class Function:
     def executor(self) -> Executor:
         """What runs this function; made at the first call."""
         if self._executor is None:
-            ready = partial(_promote, weakref.ref(self))
-            self._executor = Executor(*self.program, self.tree, self.name, ready)
+            own = weakref.ref(self)
+            ready, inline = partial(_promote, own), partial(_inline, own)
+            self._executor = Executor(*self.program, self.tree, self.name, ready, inline)
         return self._executor
 
     if TYPE_CHECKING:
@@ -361,6 +364,25 @@ def _evaluate(function: weakref.ref[Function], /, *args: Any, **named: Any) -> A
     own = function()
     assert own is not None  # whoever calls holds it
     return own.executor(args, named)
+
+
+def _inline(function: weakref.ref[Function], values: Sequence[Any]) -> list[Any]:
+    """The outputs, of arguments that are traced: a part of their graph."""
+    from symgrad.define.numpy.inline import called
+    from symgrad.define.numpy.tracer import is_traced
+
+    own = function()
+    assert own is not None
+    if finisher(own.tree) is not None:
+        raise ArgumentError(
+            f"{own.name} has a sparse or factored result, which can't be a part of a function that is traced; "
+            "leave out sparse=True and structure=, or call its .dense()"
+        )
+    types = [own.graph.types[i] for i in own.inputs]
+    given = [
+        v if is_traced(v) else as_array(own.name, n, v, t) for n, v, t in zip(own.names, values, types, strict=True)
+    ]
+    return called(own.name, own.graph, own.inputs, own.outputs, given, batched)
 
 
 def _evaluate_values(executor: Executor, /, *args: Any, **named: Any) -> Any:

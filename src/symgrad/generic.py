@@ -59,7 +59,7 @@ class Specialised:
 
     def __call__(self, numbers: Sequence[Any]) -> Any:
         if any(map(_is_traced, numbers)):  # within a function that is being traced: a part of its graph
-            from symgrad.define.numpy.trace import inlined
+            from symgrad.define.numpy.inline import inlined
 
             own = self.function
             return self.result.nest(inlined(own.graph, own.inputs, own.outputs, numbers))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.compile.numpy import Reference
-from symgrad.errors import ArgumentError, UnsupportedError
+from symgrad.errors import ArgumentError, TraceError, UnsupportedError
 from symgrad.graph import Graph
 from symgrad.graph.tree import Tree
 from symgrad.run import fork, tiers
@@ -45,7 +45,8 @@ _alive: weakref.WeakSet[Executor] = weakref.WeakSet()
 class Executor:
     """The outputs of a graph as a callable of its inputs.
 
-    `ready` is given what replaces `values` and a call, as soon as there is machine code.
+    `ready` is given what replaces `values` and a call, as soon as there is machine code. `inline` takes the calls
+    whose arguments are traced arrays, which have no numbers.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Executor:
         tree: Tree,
         name: str,
         ready: Callable[[Any, Any], None],
+        inline: Callable[[Sequence[Any]], list[Any]] | None = None,
     ) -> None:
         self.name = name
         self._tree = bare(tree)
@@ -72,6 +74,7 @@ class Executor:
         self._spent = 0.0  # seconds that the reference took
         self._asked = False  # for machine code
         self._ready = ready
+        self._inline = inline
         self._lock = threading.Lock()
         _alive.add(self)
 
@@ -85,7 +88,13 @@ class Executor:
 
     def values(self, args: Sequence[Any], named: dict[str, Any]) -> Any:
         """As a call, but the values of a sparse matrix stand for it."""
-        return self._nest(self._evaluate(self.arrays(args, named), None))
+        try:
+            arrays = self.arrays(args, named)
+        except TraceError:
+            if self._inline is None:
+                raise
+            return self._nest(self._inline(bind(self.name, self.names, args, named)))
+        return self._nest(self._evaluate(arrays, None))
 
     def arrays(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
         """The arguments of a call, checked: one array per input."""

@@ -84,7 +84,7 @@ def _asking_all(fn: Any) -> Callable[..., Any]:
 
 
 def _from_library() -> bool:
-    """Whether NumPy or SciPy has made the call that asks this: they need their own."""
+    """Whether NumPy, SciPy or this package has made the call that asks this: they get what they know."""
     return str(sys._getframe(2).f_code.co_filename).startswith(LIBRARIES)
 
 

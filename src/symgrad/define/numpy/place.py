@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-_OURS = str(Path(__file__).resolve().parents[2])
 _NUMPY = Path(np.__file__).resolve().parent
-LIBRARIES = (f"{_NUMPY}{os.sep}", f"{_NUMPY.parent / 'scipy'}{os.sep}")
-"""How the names of NumPy's and SciPy's files begin."""
+LIBRARIES = tuple(f"{p}{os.sep}" for p in (_NUMPY, _NUMPY.parent / "scipy", Path(__file__).resolve().parents[2]))
+"""How the names of NumPy's, SciPy's and our own files begin."""
 
 
 def line() -> tuple[str, str]:
@@ -30,7 +29,7 @@ def line() -> tuple[str, str]:
 
 
 def _is_users(frame: FrameType) -> bool:
-    return not frame.f_code.co_filename.startswith((_OURS, *LIBRARIES))
+    return not frame.f_code.co_filename.startswith(LIBRARIES)
 
 
 def _shown(frame: FrameType, number: int) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from symgrad.define.numpy.named import dispatching
 from symgrad.define.numpy.place import defined, line_of
-from symgrad.define.numpy.tracer import Array, Standing, graph_of, node
+from symgrad.define.numpy.tracer import Array, Standing, node
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import Graph, Type
 
@@ -62,11 +62,3 @@ def trace(
                 wanted = "its real and imaginary parts, as arrays of their own"
             raise TraceError(f"{name} returned {type(leaf).__name__} {leaf!r:.60}: return {wanted}{defined(fn)}") from e
     return Traced(g, inputs, outputs, structure)
-
-
-def inlined(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], values: Sequence[Any]) -> list[Array]:
-    """The outputs of another graph at these values, some of them traced, as a part of their graph."""
-    g = graph_of(*values)
-    seen = {i: node(g, v, graph.types[i].dtype) for i, v in zip(inputs, values, strict=True)}
-    graph.into(g, outputs, seen)
-    return [Array(g, seen[o]) for o in outputs]
