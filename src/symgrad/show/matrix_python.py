@@ -9,7 +9,7 @@ from symgrad.graph import Graph
 from symgrad.ops.repeated import repeated
 from symgrad.ops.subscripts import LETTERS, parse, sums
 from symgrad.show.contraction import Closed, Diagonal, Factor, Hadamard, Matrices, read
-from symgrad.show.formula import ATOM, PRODUCT, Place, Text
+from symgrad.show.formula import ATOM, PRODUCT, SIGN, Place, Text
 
 
 def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | None:
@@ -76,8 +76,27 @@ def bare(graph: Graph, i: int, args: Sequence[Text]) -> list[Text]:
         start = _full(graph.types[a].shape)
         if graph.ops[a].name == "broadcast" and args[k].text.startswith(start):
             text = args[k].text[len(start) : -1]
-            out[k] = Text(text, ATOM if re.fullmatch(r"[\w.]+", text) else 0)
+            out[k] = Text(text, _strength(text))
     return out
+
+
+def _strength(text: str) -> int:
+    """How strongly a text binds, seen from the signs outside its brackets."""
+    signs = _outside(text)
+    if re.search(r"[<>=&|~,]| [-+] |\b(if|lambda|or|and|not)\b", signs):
+        return 0
+    if re.search(r"[*/@%]", signs):
+        return SIGN if text[0] == "-" else PRODUCT
+    return SIGN if text[0] == "-" else ATOM
+
+
+def _outside(text: str) -> str:
+    """What of a text is in no brackets."""
+    depth, found = 0, ""
+    for c in text:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(c, 0)
+        found += c if depth == 0 else ""
+    return found
 
 
 def _full(shape: Sequence[int | None]) -> str:
@@ -104,19 +123,24 @@ def _einsum(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
 
 
 def _matrices(graph: Graph, i: int, found: Matrices, args: Sequence[Text], place: Place) -> Text:
-    pieces = [place(args[k], PRODUCT) for k in found.scalars]
-    pieces += [_number(c, args, place) for c in found.closed]
+    if not found.scalars and not found.product and len(found.closed) == 1:
+        return _number(found.closed[0], args, place)
+    pieces = [apart(args[k], place) for k in found.scalars]
+    pieces += [place(_number(c, args, place), PRODUCT + 1) for c in found.closed]
     if found.product:
         product = _product(found.product, args, place)
         if not pieces:
             return product
         pieces.append(place(product, PRODUCT + 1))
-    if len(pieces) == 1:
-        return Text(pieces[0], PRODUCT if "@" in pieces[0] and not pieces[0].startswith("np.trace") else ATOM)
-    return Text("*".join(pieces), PRODUCT)
+    return args[found.scalars[0]] if len(pieces) == 1 else Text("*".join(pieces), PRODUCT)
 
 
-def _number(c: Closed, args: Sequence[Text], place: Place) -> str:
+def apart(text: Text, place: Place) -> str:
+    """A factor of a product, where `@` would not read well beside `*`."""
+    return place(text, PRODUCT + 1 if "@" in text.text and "@" in _outside(text.text) else PRODUCT)
+
+
+def _number(c: Closed, args: Sequence[Text], place: Place) -> Text:
     if c.trace and len(c.factors) == 2:
         a, b = c.factors
         if b.role in ("plain", "transposed") and a.role in ("plain", "transposed"):
@@ -125,9 +149,13 @@ def _number(c: Closed, args: Sequence[Text], place: Place) -> str:
             first, second = a, b._replace(role=turned[b.role])
             if first.role == second.role == "transposed":
                 first, second = first._replace(role="plain"), second._replace(role="plain")
-            return f"np.sum({_factor(first, args, place)}*{_factor(second, args, place)})"
+            return Text(f"np.sum({_factor(first, args, place)}*{_factor(second, args, place)})", ATOM)
+    ones = [f for f in c.factors if f.operand < 0]
+    if len(c.factors) == 2 and len(ones) == 1 and not c.trace:
+        (other,) = (f for f in c.factors if f.operand >= 0)
+        return Text(f"np.sum({args[other.operand].text})", ATOM)
     text = _joined(c.factors, args, place)
-    return f"np.trace({text})" if c.trace else f"({text})"
+    return Text(f"np.trace({text})", ATOM) if c.trace else Text(text, PRODUCT)
 
 
 def _product(factors: Sequence[Factor], args: Sequence[Text], place: Place) -> Text:

@@ -154,9 +154,9 @@ class Python:
             bottom.insert(0, Text(str(number.denominator), ATOM))
         if not bottom and len(top) == 1:
             return top[0]
-        text = "*".join(place(t, PRODUCT) for t in top)
+        text = "*".join(matrix_python.apart(t, place) for t in top)
         if bottom:
-            under = "*".join(place(t, PRODUCT) for t in bottom)
+            under = "*".join(matrix_python.apart(t, place) for t in bottom)
             text += f"/({under})" if len(bottom) > 1 else f"/{place(bottom[0], PRODUCT + 1)}"
         return Text(text, PRODUCT)
 
