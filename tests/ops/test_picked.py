@@ -15,7 +15,7 @@ from symgrad.errors import ArgumentError
 RNG = np.random.default_rng(3)
 N = 7
 X = RNG.standard_normal((N, 3))
-I, J = np.triu_indices(N, 1)
+FIRST, SECOND = np.triu_indices(N, 1)
 ANY = RNG.integers(0, N, 12)
 GRID = RNG.integers(0, N, (4, 5))
 V = RNG.standard_normal(N)
@@ -29,7 +29,7 @@ def _rows(x: Any, i: Any) -> Any:
 
 
 def _pairs(rows: Any) -> Callable[[Any], Any]:
-    return lambda x: np.sum(np.sqrt(1 + np.sum((rows(x, I) - rows(x, J)) ** 2, axis=1)))
+    return lambda x: np.sum(np.sqrt(1 + np.sum((rows(x, FIRST) - rows(x, SECOND)) ** 2, axis=1)))
 
 
 def _chain(rows: Any) -> Callable[[Any], Any]:
@@ -41,12 +41,12 @@ def _grid(rows: Any) -> Callable[[Any], Any]:
 
 
 def _scaled(rows: Any) -> Callable[[Any], Any]:
-    return lambda x: np.sum((2 * rows(x, I) + 3 * rows(x, J)) ** 2 / 5 - rows(x, I) * rows(x, J))
+    return lambda x: np.sum((2 * rows(x, FIRST) + 3 * rows(x, SECOND)) ** 2 / 5 - rows(x, FIRST) * rows(x, SECOND))
 
 
 def _masked(rows: Any) -> Callable[[Any], Any]:
     def f(x: Any) -> Any:
-        d = np.sum((rows(x, I) - rows(x, J)) ** 2, axis=1)
+        d = np.sum((rows(x, FIRST) - rows(x, SECOND)) ** 2, axis=1)
         return np.sum(np.where(d > 3.0, d * np.log(d), np.cos(d)))
 
     return f
@@ -73,7 +73,7 @@ def test_nothing_is_larger_than_the_hessian(name: str) -> None:
     i, j = np.triu_indices(n, 1)
 
     def rows(x: Any, places: Any) -> Any:
-        return x[{id(I): i, id(J): j}.get(id(places), places)]
+        return x[{id(FIRST): i, id(SECOND): j}.get(id(places), places)]
 
     h = sg.hessian(FUNCTIONS[name](rows)).specialise(x)
     live = h.graph.reach(h.outputs)
@@ -84,7 +84,7 @@ def test_nothing_is_larger_than_the_hessian(name: str) -> None:
 def test_places_of_two_axes() -> None:
     def f(x: Any) -> Any:
         d = x[:, None, :] - x[None, :, :]
-        return np.sum(np.sqrt(1 + np.sum(d[I, J] ** 2, axis=-1)))
+        return np.sum(np.sqrt(1 + np.sum(d[FIRST, SECOND] ** 2, axis=-1)))
 
     h = sg.hessian(f).specialise(X)
     np.testing.assert_allclose(h(X), sg.hessian(_pairs(_rows))(X), rtol=1e-12, atol=1e-12)
@@ -142,7 +142,7 @@ def test_a_mask_stays_off_what_is_not_taken() -> None:
     x[2] = x[5]
 
     def f(x: Any) -> Any:
-        d = np.sum((x[I] - x[J]) ** 2, axis=1)
+        d = np.sum((x[FIRST] - x[SECOND]) ** 2, axis=1)
         return np.sum(np.where(d > 0, np.sqrt(d), 0.0))
 
     h = sg.hessian(f)(x)

@@ -154,10 +154,7 @@ def opened_scatter(g: Graph, a: int, i: int, axis: int, n: int) -> int | None:
     """
     found = terms(g, a)
     if len(found) > 1:
-        if not any(is_product(g, t, True) for _, _, t in found):
-            return None
-        scatter = REGISTER["scatter_add"]
-        return total(g, [(m, scaled(g, s, g.build(scatter, (t, i), (axis, n)))) for m, s, t in found])
+        return _sum_of_scatters(g, found, i, axis, n) if any(is_product(g, t, True) for _, _, t in found) else None
     if g.ops[a].name not in ("einsum", "broadcast") and not is_picked(g, a):
         return None
     parts, labels, sizes = factors(g, a)
@@ -174,13 +171,54 @@ def opened_scatter(g: Graph, a: int, i: int, axis: int, n: int) -> int | None:
         added = g.build(REGISTER["scatter_add"], (value, i), (start + rank - 1 - len(inner), n))
         own = (*inner[:start], new, *inner[start + rank :])
         return contract(g, [(added, own), *outside], (*labels[:at], new, *labels[at + rank :]), sizes)
+    split = _split(g, parts, places)
+    if split is None:
+        return None
+    e, x, rest = split
+    value = contract(g, rest or [(g.const(1, g.types[a].dtype), ())], tuple(y for y in labels if y != x), sizes)
+    return _joined(g, value, labels, sizes, x, g.args[e][1], (i, at, rank, n))
+
+
+def _split(g: Graph, parts: Sequence[Part], places: Labels) -> tuple[int, int, list[Part]] | None:
+    """Rows of an identity at `places`, the label of what they count, and the other factors of a product with them."""
     for k, (e, own) in enumerate(parts):
         if is_picked(g, e) and own[1:] == places and own[0] not in places:
             rest = _substituted(g, [*parts[:k], *parts[k + 1 :]], own[0], g.args[e][1], places)
             if rest is not None:
-                rest = rest or [(g.const(1, g.types[a].dtype), ())]
-                return _joined(g, rest, labels, sizes, own[0], g.args[e][1], (i, at, rank, n))
+                return e, own[0], rest
     return None
+
+
+def _sum_of_scatters(g: Graph, found: Sequence[tuple[bool, tuple[int, ...], int]], i: int, axis: int, n: int) -> int:
+    """Terms with the same rows of an identity are added before they are put in their places."""
+    rank, shape = len(g.types[i].shape), g.types[found[0][2]].lengths
+    labels = tuple(range(len(shape)))
+    at = len(labels) + 1 + axis - rank
+    every = dict(enumerate(shape))
+    groups: dict[tuple[int, int], list[tuple[bool, tuple[int, ...], int, list[Part]]]] = {}
+    results: list[tuple[bool, int]] = []
+    for negative, scalars, t in found:
+        opened = g.ops[t].name in ("einsum", "broadcast") or is_picked(g, t)
+        split = _split(g, factors(g, t)[0], labels[at : at + rank]) if opened else None
+        if split is None:
+            groups[-1, t] = [(negative, scalars, t, [])]
+        else:
+            e, x, rest = split
+            groups.setdefault((e, x), []).append((negative, scalars, t, rest))
+    for (e, x), members in groups.items():
+        if len(members) == 1:  # what is the same at all places can come after it
+            ((negative, scalars, t, _),) = members
+            added = g.build(REGISTER["scatter_add"], (t, i), (axis, n))
+            results.append((negative, scaled(g, scalars, added)))
+            continue
+        inner = tuple(y for y in labels if y != x)
+        values = []
+        for negative, scalars, t, rest in members:
+            one = [] if rest or scalars else [(g.const(1, g.types[t].dtype), ())]
+            values.append((negative, contract(g, [*((s, ()) for s in scalars), *rest, *one], inner, every)))
+        whole = _joined(g, total(g, values), labels, every, x, g.args[e][1], (i, at, rank, n))
+        results.append((False, whole))
+    return total(g, results)
 
 
 def _substituted(g: Graph, parts: Sequence[Part], x: int, i: int, places: Labels) -> list[Part] | None:
@@ -199,14 +237,16 @@ def _substituted(g: Graph, parts: Sequence[Part], x: int, i: int, places: Labels
 
 
 def _joined(
-    g: Graph, rest: list[Part], labels: Labels, sizes: dict[int, int], x: int, own: int, to: tuple[int, int, int, int]
+    g: Graph, value: int, labels: Labels, sizes: dict[int, int], x: int, own: int, to: tuple[int, int, int, int]
 ) -> int:
-    """The sum over `places` of the product of `rest`, each element where `x` is `own` and the new axis is `i`."""
+    """The sum of `value` over places, each element where `x` is `own` and the new axis is `i`.
+
+    labels: of `value` and `x`. to: the places `i`, the first of their labels and how many, the new axis' length.
+    """
     i, at, rank, n = to
     length, new = sizes[x], max(sizes) + 1
     inner = tuple(y for y in labels if y != x)
     start = at - (labels.index(x) < at)
-    value = contract(g, rest, inner, sizes)
     out = (*labels[:at], new, *labels[at + rank :])
     axis = start + rank - 1 - len(inner)
     scatter = REGISTER["scatter_add"]

@@ -22,8 +22,10 @@ from symgrad.compile.plan.kinds import (
 from symgrad.graph import CONST, Graph
 from symgrad.ops.subscripts import parse
 
-CHEAP = 2.0
-"""Operations up to which an element is computed anew rather than kept."""
+CHEAP, CHEAPER = 2.0, 16.0
+"""Operations up to which an element is computed anew rather than kept; and where keeping means main memory."""
+CACHED = 1 << 17
+"""Elements that stay in a cache."""
 
 Number = float
 Term = tuple[Number, int, tuple[int, ...]]
@@ -205,7 +207,23 @@ class Analysis:
         if cost <= CHEAP:
             return False
         size = math.prod(self.g.types[i].lengths)
-        return len(users) > 1 or any(self.points(u) > size for u in users)
+        if any(self.points(u) > size for u in users):
+            return True
+        return len(users) > 1 and not (size > CACHED and cost <= CHEAPER and self._is_thin(i, size))
+
+    def _is_thin(self, i: int, size: int) -> bool:
+        """Whether what node `i` is written out of has fewer elements than it."""
+        read, stack, seen = 0, list(self.g.args[i]), set[int]()
+        while stack:
+            j = stack.pop()
+            if j in seen:
+                continue
+            seen.add(j)
+            if j in self.memory or self.kinds[j] == LEAF:
+                read += math.prod(self.g.types[j].lengths)
+            else:
+                stack += self.g.args[j]
+        return read < size
 
 
 def _multiple(g: Graph, i: int) -> tuple[Number, int]:
