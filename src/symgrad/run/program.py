@@ -45,11 +45,11 @@ class Program:
     """`plan` as a callable: arrays of the planned types in, new arrays out.
 
     tree: how the results nest, for `callable`; none is made without it. native: whether nests and calls of BLAS are
-    machine code, else they are interpreted by NumPy (slow: for tests). apart: whether each step is code of its own,
-    to be timed. Calls of several threads at once are fine: each has an arena of its own.
+    machine code, else they are interpreted by NumPy (slow: for tests). repeated: to be timed, each step is code of
+    its own, and runs so many times. Calls of several threads at once are fine: each has an arena of its own.
     """
 
-    def __init__(self, plan: Plan, native: bool = True, tree: Any = None, apart: bool = False) -> None:
+    def __init__(self, plan: Plan, native: bool = True, tree: Any = None, repeated: Sequence[int] = ()) -> None:
         self.plan = plan
         self._whole: Nests | None = None
         self.buffers = plan.buffers
@@ -63,7 +63,7 @@ class Program:
         self._places = [(k, b) for k, b in enumerate(plan.buffers) if b.kind == TEMPORARY and b.at >= 0]
         self._results = [(v.buffer, plan.buffers[v.buffer], v.shape) for v in plan.results]
         self._code: list[Callable[[list[Any], Any], None]] = []
-        self._gather(native, tree, apart)
+        self._gather(native, tree, repeated)
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """The results at these inputs. ArgumentError where a computed place is outside its array."""
@@ -75,7 +75,7 @@ class Program:
         return results
 
     def timed(self, arrays: Sequence[Any], budget: float, passes: int) -> list[float]:
-        """Median seconds of each step (of a program made with `apart`), over passes that fit into `budget` seconds."""
+        """Median seconds of each step (of a program with `repeated`), over passes that fit into `budget` seconds."""
         samples: list[list[float]] = []
         end = perf_counter() + budget
         while len(samples) < 3 or (len(samples) < passes and perf_counter() < end):
@@ -140,7 +140,7 @@ class Program:
             return None
         return self._whole.callable(slow, name, [x for _, x in self._constants])
 
-    def _gather(self, native: bool, tree: Any, apart: bool) -> None:
+    def _gather(self, native: bool, tree: Any, repeated: Sequence[int]) -> None:
         """Runs of steps that are machine code become one call each; all steps, if they are, a built-in function."""
         plan = self.plan
         line: list[Any] = []
@@ -156,15 +156,16 @@ class Program:
                 self._code.append(lambda memory, table: code(table))
                 line.clear()
 
-        for step in plan.steps:
+        for k, step in enumerate(plan.steps):
+            times = repeated[k] if repeated else 1
             if native and isinstance(step, Nest):
-                line.append(step)
+                line += [step] * times
             elif native and isinstance(step, Gemm):
-                line.append(blas_call(step))
+                line += [blas_call(step)] * times
             else:
                 close()
                 self._code.append(_python(step))
-            if apart:
+            if repeated:
                 close()
         close()
 
