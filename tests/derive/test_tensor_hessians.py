@@ -177,7 +177,7 @@ CASES = {
         regression,
         0,
         (normal(d, c), XD, np.eye(c)[RNG.integers(0, c, n)]),
-        r"\left[\sum_{m} X_{mi} X_{mk} \operatorname{softmax}\left(X W\right)_{ml} \delta_{jl} - \sum_{m} X_{mi} "
+        r"\left[\sum_{m} X_{mi} \operatorname{softmax}\left(X W\right)_{mj} X_{mk} \delta_{jl} - \sum_{m} X_{mi} "
         r"\operatorname{softmax}\left(X W\right)_{mj} X_{mk} \operatorname{softmax}\left(X W\right)_{ml}\right]_{ijkl}",
         regression_hand,
         2 * n * d * c + 6 * n * c + n * d * c + 2 * n * d * d * c + 2 * n * (d * c) ** 2 + 2 * (d * c) ** 2,

@@ -39,7 +39,7 @@ BOOK = {
     "57 log |det X|": (log(sp.Abs(det(X))), X, "X^{-T}"),
     "57 log det X": (log(det(X)), X, "X^{-T}"),
     "61 a'X^-1 b": (a.T * X.I * b, X, "-X^{-T} a b^{T} X^{-T}"),
-    "62 det(X^-1)": (det(X.I), X, r"-\frac{1}{\det\left(X\right)} X^{-T}"),
+    "62 det(X^-1)": (det(X.I), X, r"-\frac{X^{-T}}{\det\left(X\right)}"),
     "63 tr(A X^-1 B)": (tr(A * X.I * B), X, "-X^{-T} A^{T} B^{T} X^{-T}"),
     "64 tr((X + A)^-1)": (tr((X + A).I), X, r"-\left(\left(A + X\right)^{-2}\right)^{T}"),
     "69 x'a": (x.T * a, x, "a"),
@@ -50,15 +50,15 @@ BOOK = {
     "78 (Bx + b)'C(Dx + d)": (
         (B * x + b).T * C * (D * x + d),
         x,
-        r"D^{T} C^{T} \left(b + B x\right) + B^{T} C \left(d + D x\right)",
+        r"D^{T} C^{T} \left(B x + b\right) + B^{T} C \left(D x + d\right)",
     ),
-    "79 X'BX": (X.T * B * X, X, r"I \otimes X^{T} B + \left(\left(B X\right)^{T} \otimes I\right) \mathbf{K}"),
+    "79 X'BX": (X.T * B * X, X, r"I \otimes X^{T} B + \left(X^{T} B^{T} \otimes I\right) \mathbf{K}"),
     "81 x'Bx": (x.T * B * x, x, r"\left(B + B^{T}\right) x"),
     "82 b'X'DXc": (b.T * X.T * D * X * c, X, "D^{T} X b c^{T} + D X c b^{T}"),
     "83 (Xb + c)'D(Xb + c)": (
         (X * b + c).T * D * (X * b + c),
         X,
-        r"\left(D + D^{T}\right) \left(c + X b\right) b^{T}",
+        r"\left(D + D^{T}\right) \left(X b + c\right) b^{T}",
     ),
     "84 (x - As)'W(x - As) by s": (
         (x - A * s).T * W * (x - A * s),
@@ -96,7 +96,7 @@ BOOK = {
     "119 tr((AXB + C)(AXB + C)')": (
         tr((A * X * B + C) * (A * X * B + C).T),
         X,
-        r"2 A^{T} \left(C + A X B\right) B^{T}",
+        r"2 A^{T} \left(A X B + C\right) B^{T}",
     ),
     "121 tr(X^4)": (tr(X**4), X, r"4 \left(X^{3}\right)^{T}"),
     "122 tr(AX^3)": (tr(A * X**3), X, r"\left(X A X + X^{2} A + A X^{2}\right)^{T}"),

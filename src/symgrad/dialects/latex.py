@@ -55,6 +55,8 @@ FUNCTIONS: dict[str, str] = {
     "csch": r"\operatorname{csch}",
     "minimum": r"\min",
     "maximum": r"\max",
+    "amin": r"\min",
+    "amax": r"\max",
     "sign": r"\operatorname{sgn}",
     "heaviside": r"\theta",
     "det": r"\det",

@@ -125,6 +125,8 @@ class Arrange:
                     stack.append((args[0], _exact(n * power)))
                     continue
             value = g.value(j)
+            if self.roots and isinstance(value, float) and value.is_integer() is False and (4 * value).is_integer():
+                value = Fraction(value)  # 0.5 reads as a half
             if isinstance(value, (int, Fraction)) and isinstance(n, int) and value != 0 and abs(n) < 20:
                 number *= Fraction(value) ** n
                 continue

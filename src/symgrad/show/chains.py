@@ -29,8 +29,13 @@ class Link(NamedTuple):
 
 def links(g: Graph, args: Sequence[int], factors: Sequence[Factor], named: Container[int]) -> list[Link]:
     """The `factors` of an einsum of `args`, with those that are products themselves taken apart; `named` are not."""
+    return opened(g, _own(args, factors, False), named)
+
+
+def opened(g: Graph, chain: Sequence[Link], named: Container[int]) -> list[Link]:
+    """A chain with the products in it taken apart."""
     found: list[Link] = []
-    stack = _own(args, factors, False)[::-1]
+    stack = list(chain)[::-1]
     while stack:
         link = stack.pop()
         j = link.node

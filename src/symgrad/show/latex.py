@@ -65,6 +65,7 @@ class Latex:
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self.taken = taken
+        self.norms: dict[str, str] = {}
 
     def parentheses(self, text: str) -> str:
         return rf"\left({text}\right)"
@@ -81,6 +82,8 @@ class Latex:
         size = abs(value)
         if isinstance(value, Fraction):
             text = rf"{sign}\frac{{{size.numerator}}}{{{size.denominator}}}"
+        elif isinstance(value, float) and not value.is_integer() and (4 * value).is_integer() and size < 100:
+            return self.constant(Fraction(value))  # 0.5 is a half
         elif isinstance(value, float):
             digits, _, exponent = repr(size).partition("e")
             digits = digits.removesuffix(".0")
@@ -93,7 +96,7 @@ class Latex:
         return Text(text, SIGN if sign else ATOM)
 
     def array(self, walk: Walk, i: int) -> Text | None:
-        return Writer(walk.graph, walk.texts, walk.names, walk.place, self.constant).array(i)
+        return Writer(walk.graph, walk.texts, walk.names, walk.place, self.constant, self.norms).array(i)
 
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         op = graph.ops[i]
@@ -120,7 +123,8 @@ class Latex:
         if name == "fold":
             return self._fold(graph, i, args, place)
         if name == "cast":
-            return args[0]
+            relation = graph.types[graph.args[i][0]].dtype == "bool" and attrs["dtype"] != "bool"
+            return Text(rf"\left[{args[0].text}\right]", ATOM) if relation else args[0]
         if name == "gather":
             return Text(f"{place(args[0], ATOM)}_{{{', '.join(a.text for a in args[1:])}}}", ATOM)
         if name == "stack":
@@ -152,6 +156,9 @@ class Latex:
         base, op, n = factor
         if n == 1:
             return base.text if lone else place(base, PRODUCT)
+        if base.text in self.norms and isinstance(n, Fraction):
+            norm = self.norms[base.text]
+            return norm if n == HALF else f"{norm}^{{{2 * n}}}"
         if n == HALF:
             return rf"\sqrt{{{base.text}}}"
         shown = str(n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from symgrad.dialects.latex import FUNCTIONS
 from symgrad.graph import Graph
@@ -12,6 +13,19 @@ from symgrad.show.formula import ATOM, POWER, PRODUCT, Place, Text
 HADAMARD = 18
 """Products of elements bind less than those of matrices."""
 ONES = r"\mathbf{1}"
+
+
+PARTS = {
+    "eigh": (r"\operatorname{eig}_{\lambda}", r"\operatorname{eig}_{V}"),
+    "svd": (r"\operatorname{svd}_{U}", r"\operatorname{svd}_{\sigma}", r"\operatorname{svd}_{V^{T}}"),
+    "qr": (r"\operatorname{qr}_{Q}", r"\operatorname{qr}_{R}"),
+}
+"""The results of decompositions."""
+MET = {("T", "{-1}"): "-T", ("-1", "{T}"): "-T", ("T", "{-T}"): "-1", ("-1", "{-T}"): "T"}
+MET |= {("T", "{T}"): "", ("-1", "{-1}"): ""}
+"""A power -1 or T of another one."""
+ENTRIES = 16
+"""A constant array of at most so many elements is written out."""
 
 
 def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | None:
@@ -35,6 +49,10 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
         return Text("I", ATOM)
     if name == "basis":
         return Text(f"e_{{{attrs[1]}}}", ATOM)
+    if name == "literal":
+        return _literal(attrs[0].value)
+    if name in PARTS:
+        return Text(rf"{PARTS[name][attrs[0]]}\left({args[0].text}\right)", ATOM)
     if name == "inv":
         return raised(args[0], "-1", place)
     if name == "logdet":
@@ -51,11 +69,29 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
     return None
 
 
+def _literal(value: Any) -> Text:
+    """A small constant array with its elements, a large one by its shape."""
+    if value.size > ENTRIES or value.ndim > 2 or value.size == 0:
+        sizes = r" \times ".join(map(str, value.shape))
+        return Text(rf"\mathrm{{C}}_{{{sizes}}}", ATOM)
+    rows = value.reshape(len(value), -1).tolist()
+    lines = [" & ".join(_number(x) for x in row) for row in rows]
+    return Text(r"\begin{bmatrix}" + r" \\ ".join(lines) + r"\end{bmatrix}", ATOM)
+
+
+def _number(x: Any) -> str:
+    if isinstance(x, bool):
+        return str(int(x))
+    digits, _, exponent = repr(x).removesuffix(".0").partition("e")
+    return digits + (rf" \cdot 10^{{{int(exponent)}}}" if exponent else "")
+
+
 def raised(text: Text, exponent: str, place: Place) -> Text:
     """`text` to the power -1 or T."""
-    for first, second in (("-1", "T"), ("T", "-1")):
-        if exponent == second and text.strength == POWER and text.text.endswith(f"^{{{first}}}"):
-            return Text(text.text.removesuffix(f"{{{first}}}") + "{-T}", POWER)
+    base, sign, last = text.text.rpartition("^")
+    if sign and text.strength == POWER and (exponent, last) in MET:
+        other = MET[exponent, last]
+        return Text(f"{base}^{{{other}}}", POWER) if other else Text(base, ATOM)
     return Text(f"{place(text, ATOM)}^{{{exponent}}}", POWER)
 
 

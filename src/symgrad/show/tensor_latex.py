@@ -15,22 +15,20 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from symgrad.graph import Graph
-from symgrad.ops.einsum import Labels, Part, symmetric
+from symgrad.ops.einsum import Labels, symmetric
 from symgrad.ops.repeated import repeated
 from symgrad.ops.terms import Term, Terms, terms
-from symgrad.show.chains import Link, links
+from symgrad.show.chains import Link, links, opened
 from symgrad.show.contraction import Factor, Matrices, read
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SUM, Place, Text
+from symgrad.show.joined_latex import KRONECKER, Pair, Signed, factored, kronecker, signed, spaced, term, unbracketed
 from symgrad.show.matrix_latex import HADAMARD, ONES, raised
 
-KRONECKER = 17
-"""Kronecker products bind less than products of elements."""
-COMMUTATION = r"\mathbf{K}"
 _INDICES = "ijklmnpqrstuvwabcdfgh"
 _LINEAR = ("einsum", "add", "subtract", "negative", "multiply", "broadcast", "solve")
 Constant = Callable[[Any], Text]
-Signed = tuple[bool, tuple[str, ...], tuple[str, ...]]
-"""A term: whether it is subtracted, its numbers, its matrices."""
+Piece = tuple[tuple[Link, ...], Labels]
+"""A product of matrices, as one factor with indices."""
 
 
 class Writer(NamedTuple):
@@ -41,6 +39,8 @@ class Writer(NamedTuple):
     named: Container[int]
     place: Place
     constant: Constant
+    norms: dict[str, str]
+    """Of the texts of sums of squares, x^T x and tr(X^T X), that of the norm: ||x|| and ||X||_F."""
 
     def array(self, i: int) -> Text | None:
         """The text of node `i` where it is a sum or a product of arrays; None: it is written like other operations."""
@@ -106,8 +106,8 @@ class Writer(NamedTuple):
                 scale, chain = self._chain(j)
                 if not scale and len(chain) == 1:
                     chain = (self.place(self.texts[j], KRONECKER),)
-                found.append((minus, scale, chain))
-        return _factored(sorted(found, key=lambda t: t[0]))
+                found.append(Signed(minus, scale, chain))
+        return factored(sorted(found, key=lambda t: (t.minus, len(t.chain) == 1)))
 
     def _solved(self, i: int) -> Text:
         """The solution for right sides of several axes."""
@@ -140,7 +140,7 @@ class Writer(NamedTuple):
             plain = link is not None and link.node >= 0 and not (link.across or link.inverse or link.diagonal)
             return self.texts[link.node] if link is not None and plain else Text(product[0], POWER)
         trace = len(numbers) == 1 and not product and any(c.trace for c in found.closed)
-        return Text(" ".join(_spaced([*numbers, *product])), ATOM if trace else PRODUCT)
+        return Text(term(numbers, product), ATOM if trace else PRODUCT)
 
     def _numbers(self, i: int, found: Matrices) -> tuple[str, ...]:
         """Scalars, traces, and products of matrices between two vectors."""
@@ -150,7 +150,7 @@ class Writer(NamedTuple):
         for c in found.closed:
             chain = links(self.graph, args, c.factors, self.named)
             across = [k._replace(across=not k.across and not k.diagonal) for k in reversed(chain)]
-            chain = min(chain, across, key=lambda ks: sum(k.across for k in ks))
+            chain = min(chain, across, key=lambda ks: (ks[-1].node < 0, sum(k.across for k in ks)))
             texts = self._factors(chain)
             text = " ".join(texts)
             if c.trace:
@@ -159,6 +159,9 @@ class Writer(NamedTuple):
                 pieces.append(rf"\operatorname{{tr}}\left({text}\right)")
             else:
                 pieces.append(text if alone else rf"\left({text}\right)")
+            if alone and len(chain) == 2 and chain[0] == chain[1]._replace(across=not chain[1].across):
+                inside = unbracketed(self._link(chain[1]._replace(across=False)))
+                self.norms[pieces[-1]] = rf"\left\|{inside}\right\|" + ("_{F}" if c.trace else "")
         return tuple(pieces)
 
     def _scalar(self, s: int) -> str:
@@ -229,37 +232,101 @@ class Writer(NamedTuple):
         texts = []
         for t in sorted(found.terms, key=lambda t: t.number < 0):
             array = self.place(self.texts[t.factors[0][0]], PRODUCT)
-            texts.append((t.number < 0, " ".join(_spaced([*self._scale(t), array]))))
-        return Text(_signed(texts), SUM)
+            texts.append((t.number < 0, term(self._scale(t), [array])))
+        return Text(signed(texts), SUM)
 
     def _indices(self, found: Terms, i: int) -> Text:
-        """[sum over m of X_mi X_mk]_ik."""
+        """[sum over m of X_mi X_mk]_ik, with what all terms are multiplied with in front."""
         texts = []
-        for t in found.terms:
+        scales = [self._scale(t) for t in found.terms]
+        common = scales[0] if len(scales) > 1 and all(s == scales[0] for s in scales) else []
+        for t, scale in zip(found.terms, scales, strict=True):
             labels = dict.fromkeys(found.out)
-            ordered = sorted(t.factors, key=lambda f: (self.graph.ops[f[0]].name == "delta", _places(f, found.out)))
+            pieces = self._met(self._pieces(t, found.out), found.out)
+            ordered = sorted(pieces, key=lambda f: (self._is_delta(f), _places(f, found.out)))
             summed = [x for x in dict.fromkeys(x for _, ls in ordered for x in ls) if x not in labels]
             if len(labels) + len(summed) > len(_INDICES):
                 names = ", ".join(self.texts[a].text for a in self.graph.args[i])
                 return Text(rf"\operatorname{{einsum}}\left({names}\right)", ATOM)
             letters = dict(zip([*labels, *summed], _INDICES, strict=False))
-            pieces = Counter(self._indexed(f, letters) for f in ordered)
-            factors = [f"{p}^{{{n}}}" if n > 1 else p for p, n in pieces.items()]
+            powers = Counter(self._indexed(f, letters) for f in ordered)
+            factors = [f"{p}^{{{n}}}" if n > 1 else p for p, n in powers.items()]
             total = [rf"\sum_{{{', '.join(letters[x] for x in summed)}}}"] if summed else []
-            texts.append((t.number < 0, " ".join(_spaced([*self._scale(t), *total, *factors]))))
+            own = [] if common else scale
+            texts.append((t.number < 0, " ".join(spaced([*own, *total, *factors])) or "1"))
         texts.sort(key=lambda t: t[0])
-        body = _signed(texts)
+        body = signed(texts)
         if not found.out:
+            if common:
+                return Text(" ".join(spaced([*common, rf"\left({body}\right)"])), PRODUCT)
             return Text(body, SUM if len(texts) > 1 or texts[0][0] else PRODUCT - 1)
         index = "".join(_INDICES[: len(found.out)])
-        return Text(rf"\left[{body}\right]_{{{index}}}", ATOM)
+        bracket = rf"\left[{body}\right]_{{{index}}}"
+        return Text(" ".join(spaced([*common, bracket])), PRODUCT) if common else Text(bracket, ATOM)
 
-    def _indexed(self, factor: Part, letters: Mapping[int, str]) -> str:
-        i, labels = factor
+    def _pieces(self, t: Term, out: Labels) -> list[Piece]:
+        """The factors of a term, with chains multiplied: the sum over m of A_im B_mj is (A B)_ij."""
+        pieces: list[Piece] = [((Link(i),), labels) for i, labels in t.factors]
+        k = 0
+        while k < len(pieces):
+            _, labels = pieces[k]
+            for x in labels:
+                at = [n for n, (_, ls) in enumerate(pieces) for y in ls if y == x]
+                if len(at) != 2 or at[0] == at[1] or x in out:
+                    continue
+                (a, left), (b, right) = (pieces[n] for n in at)
+                if max(len(left), len(right)) > 2 or len(left) + len(right) == 2:
+                    continue
+                if left[-1] != x:
+                    a, left = self._turned(a), left[::-1]
+                if right[0] != x:
+                    b, right = self._turned(b), right[::-1]
+                if len(left) == 1:
+                    a, left, b, right = self._turned(b), right[::-1], a, left
+                pieces[at[0]] = ((*a, *b), left[:-1] + right[1:])
+                pieces.pop(at[1])
+                k = -1
+                break
+            k += 1
+        return pieces
+
+    def _turned(self, chain: tuple[Link, ...]) -> tuple[Link, ...]:
+        """The transpose of a product; a vector is its own."""
+        g = self.graph
+        return tuple(
+            k if len(g.types[k.node].shape) < 2 or symmetric(g, k.node) else k._replace(across=not k.across)
+            for k in reversed(chain)
+        )
+
+    def _met(self, pieces: Sequence[Piece], out: Labels) -> list[Piece]:
+        """With identities as delta_ij, delta_ik, and their other indices not used elsewhere."""
+        first: dict[int, int] = {}
+        deltas = [sorted(f[1], key=out.index) for f in pieces if self._is_delta(f) and set(f[1]) <= set(out)]
+        for a, b in deltas:
+            one, other = sorted((first.get(a, a), first.get(b, b)), key=out.index)
+            first = {x: one if y == other else y for x, y in first.items()} | {other: one, a: one, b: one}
+        delta = next((f[0] for f in pieces if self._is_delta(f)), ())
+        rest = [f for f in pieces if not (self._is_delta(f) and set(f[1]) <= set(out))]
+        met = [(chain, tuple(first.get(x, x) for x in labels)) for chain, labels in rest]
+        return met + [(delta, (y, x)) for x, y in first.items() if x != y]
+
+    def _is_delta(self, piece: Piece) -> bool:
+        return self._is_identity(piece[0])
+
+    def _is_identity(self, chain: tuple[Link, ...]) -> bool:
+        return len(chain) == 1 and all(self.graph.ops[k.node].name == "delta" for k in chain)
+
+    def _indexed(self, piece: Piece, letters: Mapping[int, str]) -> str:
+        chain, labels = piece
         index = "".join(letters[x] for x in labels)
-        if self.graph.ops[i].name == "delta":
+        if self._is_delta(piece):
             return rf"\delta_{{{index}}}"
-        text = self.texts[i]
+        link, *others = chain
+        if link.across and not others:
+            return self._indexed(((link._replace(across=False),), labels[::-1]), letters)
+        if others:
+            return rf"\left({' '.join(spaced(self._opened(chain)))}\right)_{{{index}}}"
+        text = self.texts[link.node]
         free = text.strength >= ATOM and re.search(r"_(\w|\{[^{}]*\})$", text.text) is None  # no index on an index
         return f"{self.place(text if free else Text(text.text, PRODUCT), ATOM)}_{{{index}}}"
 
@@ -272,98 +339,74 @@ class Writer(NamedTuple):
         """The matrix that an array of four axes is, where each of its terms is a product of two matrices."""
         if len(found.out) != 4:
             return None
-        texts = []
-        for t in found.terms:
-            product = self._of_pairs(t)
-            if product is None:
-                return None
-            texts.append((t.number < 0, product))
-        texts.sort(key=lambda t: t[0])
-        if len(texts) == 1 and not texts[0][0]:
-            return Text(texts[0][1], KRONECKER if r"\otimes" in texts[0][1] else PRODUCT)
-        return Text(_signed(texts), SUM)
+        pairs = [self._of_pairs(t) for t in found.terms]
+        whole = [p for p in pairs if p is not None]
+        return kronecker(whole) if len(whole) == len(pairs) else None
 
-    def _of_pairs(self, t: Term) -> str | None:
-        """A term as a product of two matrices, without its sign."""
-        scale = self._scale(t)
-        for left, right in (((1, 3), (0, 2)), ((1, 2), (0, 3)), ((0, 1), (2, 3))):
-            a, b = ([f for f in t.factors if set(f[1]) <= set(pair)] for pair in (left, right))
-            if len(a) + len(b) != len(t.factors):
+    def _of_pairs(self, t: Term) -> Pair | None:
+        """A term as a product of two matrices."""
+        scale = tuple(self._scale(t))
+        pieces = self._pieces(t, (0, 1, 2, 3))
+        for kind, left, right in (("kron", (1, 3), (0, 2)), ("turned", (1, 2), (0, 3)), ("vec", (0, 1), (2, 3))):
+            a, b = ([f for f in pieces if set(f[1]) <= set(pair)] for pair in (left, right))
+            if len(a) + len(b) != len(pieces):
                 continue
             first, second = self._matrix(a, left), self._matrix(b, right)
+            if first is not None and second is not None:
+                return Pair(t.number < 0, scale, kind, (first, second))
+        identities = [f for f in pieces if self._is_delta(f) and set(f[1]) in ({0, 2}, {1, 3})]
+        same = {2: 0, 3: 1}
+        rest = [(c, tuple(same.get(x, x) for x in ls)) for c, ls in pieces if (c, ls) not in identities]
+        if len(identities) == 2 and all(set(ls) <= {0, 1} for _, ls in rest):
+            matrix = self._matrix(rest, (0, 1))
+            return None if matrix is None else Pair(t.number < 0, scale, "diagonal", (matrix,))
+        return None
+
+    def _matrix(self, pieces: Sequence[Piece], axes: Labels) -> tuple[str, ...] | None:
+        """The factors of one matrix along two axes: a product, two vectors, a diagonal; or products of elements."""
+        matrices = [c if ls == axes else self._turned(c) for c, ls in pieces if len(ls) == 2]
+        if len(matrices) < sum(len(ls) > 1 for _, ls in pieces) or any(len(set(ls)) < len(ls) for _, ls in pieces):
+            return None
+        vectors = [self._hadamard([c for c, ls in pieces if ls == (x,)]) for x in axes]
+        plain = [c for c in matrices if not self._is_identity(c)]
+        if not matrices:
+            first, second = vectors
+            row = [c for c, ls in pieces if ls == axes[1:]]
             if first is None or second is None:
                 return None
-            if left == (1, 3):
-                return rf"{' '.join(_spaced([*scale, first]))} \otimes {second}"
-            if left == (1, 2):
-                product = [rf"\left({first} \otimes {second}\right)", COMMUTATION]
-            else:
-                product = [_vec(first), rf"{_vec(second)}^{{T}}"]
-            return " ".join(_spaced([*scale, *product]))
-        return None
+            if len(row) == 1:
+                across = [k._replace(across=not k.across) for k in reversed(row[0])]
+                return self.place(first, PRODUCT), *self._opened(across)
+            return self.place(first, PRODUCT), raised(second, "T", self.place).text
+        if not plain and any(v is not None for v in vectors):
+            both = [v for v in vectors if v is not None]
+            text = both[0].text if len(both) == 1 else r" \circ ".join(self.place(v, HADAMARD) for v in both)
+            return (rf"\operatorname{{diag}}\left({text}\right)",)
+        diagonals = [None if v is None else rf"\operatorname{{diag}}\left({v.text}\right)" for v in vectors]
+        if len(matrices) == 1:
+            inner = self._opened(matrices[0])
+        else:
+            product = self._hadamard(matrices)
+            inner = () if product is None else (rf"\left({product.text}\right)",)
+        left, right = diagonals
+        return tuple(x for x in (left, *inner, right) if x is not None)
 
-    def _matrix(self, factors: Sequence[Part], axes: Labels) -> str | None:
-        """One matrix, or two vectors, along two axes."""
-        if len(factors) == 1 and len(factors[0][1]) == 2:
-            ((i, labels),) = factors
-            text = self.texts[i]
-            turned = labels != axes and not symmetric(self.graph, i)
-            return raised(text, "T", self.place).text if turned else self.place(text, PRODUCT)
-        if len(factors) == 2 and sorted(x for _, labels in factors for x in labels) == sorted(axes):
-            (a,), (b,) = ([i for i, labels in factors if labels == (x,)] for x in axes)
-            return f"{self.place(self.texts[a], PRODUCT)} {raised(self.texts[b], 'T', self.place).text}"
-        return None
+    def _hadamard(self, chains: Sequence[tuple[Link, ...]]) -> Text | None:
+        """The product of their elements; None: there are none."""
+        if not chains:
+            return None
+        if len(chains) == 1:
+            ((*_, last),) = chains
+            if len(chains[0]) == 1 and not last.across:
+                return self.texts[last.node]
+            return Text(" ".join(spaced(self._opened(chains[0]))), PRODUCT)
+        return Text(r" \circ ".join(" ".join(spaced(self._opened(c))) for c in chains), HADAMARD)
 
-
-def _factored(found: list[Signed]) -> Text:
-    """A sum; what several terms end with stands outside, or what they begin with: (A + A^T) x + b."""
-    for side in (-1, 0):
-        k = 0
-        while k < len(found):
-            _, scale, chain = found[k]
-            alike = [t for t in found if t[1] == scale and len(t[2]) > 1 and t[2][side] == chain[side]]
-            if len(alike) > 1 and found[k] in alike:
-                n = _common([f if not side else f[::-1] for _, _, f in alike])
-                rest = [(m, (), f[:-n] if side else f[n:]) for m, _, f in alike]
-                rest.sort(key=lambda t: (t[0], _transposes(t[2])))
-                minus = all(m for m, _, _ in rest)
-                inner = _factored([(m ^ minus, c, f) for m, c, f in rest])
-                text = inner.text if inner.strength == PRODUCT else rf"\left({inner.text}\right)"
-                joined = (minus, scale, (text, *chain[-n:]) if side else (*chain[:n], text))
-                found = [joined if t is found[k] else t for t in found if t is found[k] or t not in alike]
-            k += 1
-    texts = [(m, " ".join(_spaced([*c, *f]))) for m, c, f in found]
-    return Text(_signed(texts), SUM if len(found) > 1 or texts[0][0] else PRODUCT)
+    def _opened(self, chain: Sequence[Link]) -> tuple[str, ...]:
+        """The factors of a chain, with the products in it taken apart."""
+        return self._factors(opened(self.graph, chain, self.named))
 
 
-def _common(chains: Sequence[tuple[str, ...]]) -> int:
-    """How many factors all begin with, leaving each at least one."""
-    least = min(map(len, chains)) - 1
-    return next((n for n in range(least) if len({f[n] for f in chains}) > 1), least)
-
-
-def _vec(matrix: str) -> str:
-    return rf"\operatorname{{vec}}\left({matrix}\right)"
-
-
-def _places(factor: Part, out: Labels) -> tuple[int, ...]:
+def _places(piece: Piece, out: Labels) -> tuple[int, ...]:
     """Where a factor stands among others: by its first axes of the result."""
-    return tuple(sorted(x for x in factor[1] if x in out))
-
-
-def _transposes(factors: Sequence[str]) -> int:
-    return sum("T}" in f for f in factors)
-
-
-def _signed(found: Sequence[tuple[bool, str]]) -> str:
-    """Texts with their signs."""
-    (minus, text), *rest = found
-    return ("-" if minus else "") + text + "".join((" - " if m else " + ") + t for m, t in rest)
-
-
-def _spaced(pieces: Sequence[str]) -> list[str]:
-    """Factors side by side, with a dot where digits would run together."""
-    spaced = list(pieces[:1])
-    for p in pieces[1:]:
-        spaced.append(r"\cdot " + p if spaced[-1][-1:].isdigit() and p[:1].isdigit() else p)
-    return spaced
+    return tuple(sorted(x for x in piece[1] if x in out))
