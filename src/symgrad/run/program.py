@@ -255,17 +255,11 @@ def _strided(flat: Any, offset: int, shape: tuple[int, ...], strides: tuple[int,
 def blas_call(step: Gemm) -> Call:
     """The call of BLAS, which has matrices by columns: c^T = b^T a^T for one by rows."""
     a, b, c = step.a, step.b, step.c
+    if step.half:
+        return _syrk(step)
     if c.rows == 1 or (c.columns > 1 and c.by_rows):
         a, b, c = b.turned, a.turned, c.turned
-    letter, real = ("d", "real") if step.dtype == "float64" else ("s", "single")
-    item = 8 if step.dtype == "float64" else 4
-
-    def pointer(m: Matrix) -> tuple[str, int, int]:
-        return ("buffer", m.buffer, m.offset * item)
-
-    def leading(m: Matrix) -> tuple[str, int]:
-        return ("int", max(1, m.rows if m.columns <= 1 else m.right, m.rows))
-
+    letter, real, pointer, leading = _spelled(step.dtype)
     if c.columns == 1 and a.rows * a.columns > 0:  # a matrix and a vector
         letter_a, own = ("N", a) if a.turned.by_rows else ("T", a.turned)
         return Call(
@@ -289,6 +283,32 @@ def blas_call(step: Gemm) -> Call:
             (real, step.beta), pointer(c), leading(c),
         ),
     )  # fmt: skip
+
+
+def _syrk(step: Gemm) -> Call:
+    """c = alpha a a^T, on and above its diagonal: what is by rows above it is below it by columns."""
+    a, c = step.a, step.c
+    letter, real, pointer, leading = _spelled(step.dtype)
+    by_columns = a.turned.by_rows
+    return Call(
+        f"symgrad.blas.{letter}syrk",
+        (
+            ("char", "L" if c.by_rows else "U"), ("char", "N" if by_columns else "T"), ("int", a.rows),
+            ("int", a.columns), (real, step.alpha), pointer(a), leading(a if by_columns else a.turned),
+            (real, step.beta), pointer(c), leading(c.turned if c.by_rows else c),
+        ),
+    )  # fmt: skip
+
+
+def _spelled(dtype: str) -> tuple[str, str, Callable[[Matrix], tuple[Any, ...]], Callable[[Matrix], tuple[Any, ...]]]:
+    """BLAS's letter of a dtype, how a number of it is passed, a matrix, and its leading dimension by columns."""
+    letter, real, item = ("d", "real", 8) if dtype == "float64" else ("s", "single", 4)
+    return (
+        letter,
+        real,
+        lambda m: ("buffer", m.buffer, m.offset * item),
+        lambda m: ("int", max(1, m.rows if m.columns <= 1 else m.right, m.rows)),
+    )
 
 
 def _address(a: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symgrad.compile.plan.signs import as_gram, is_large
 from symgrad.graph import CONST, REGISTER, Graph, Node
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import contract
@@ -12,7 +13,8 @@ from symgrad.ops.einsum import contract
 def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
     """`outputs` in a new graph without such operations; the same graph where there are none."""
     live = graph.reach(outputs)
-    if not any(n and op.name in _EXPANSIONS for op, n in zip(graph.ops, live, strict=True)):
+    large = [n and is_large(graph, i) for i, n in enumerate(live)]
+    if not any(n and (op.name in _EXPANSIONS or k) for op, n, k in zip(graph.ops, live, large, strict=True)):
         return graph, list(outputs)
     out = Graph()
     new: dict[int, int] = {}
@@ -27,6 +29,8 @@ def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
             new[i] = _EXPANSIONS[op.name](*(Node(out, a) for a in args)).id
         else:
             new[i] = out.add(op, args, graph.attrs[i], graph.types[i])
+            if large[i]:
+                new[i] = as_gram(out, new[i])
     return out, [new[o] for o in outputs]
 
 

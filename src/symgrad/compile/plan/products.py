@@ -127,6 +127,12 @@ def symmetric(g: Graph, args: Sequence[int], parts: Sequence[Labels], out: Label
 
 def _factors(g: Graph, i: int, labels: Labels, shared: set[int]) -> Counter[Part]:
     """The factors of a node, but for those that have labels of `shared` only."""
+    found = label_factors(g, i, labels)
+    return Counter({p: n for p, n in found.items() if any(x not in shared for x in p[1])})
+
+
+def label_factors(g: Graph, i: int, labels: Labels) -> Counter[Part]:
+    """The factors of a node that is a product element by element, with their labels."""
     found: Counter[Part] = Counter()
     stack = [(i, labels)]
     while stack:
@@ -138,7 +144,7 @@ def _factors(g: Graph, i: int, labels: Labels, shared: set[int]) -> Counter[Part
             inner, out = parse(g.attrs[j][0])
             to = dict(zip(out, own, strict=True))
             stack += [(a, tuple(to[x] for x in p)) for a, p in zip(g.args[j], inner, strict=True)]
-        elif any(x not in shared for x in own):
+        else:
             found[j, own] += 1
     return found
 
@@ -166,7 +172,10 @@ def _calls(x: View, y: View, z: View, alpha: float, beta: float, symmetric: bool
     for index in product(*map(range, batch)):
         a, b, c = (as_matrix(v, index) for v in (x, y, z))
         if symmetric and not batch and beta == 0 and c.rows >= HALF:
-            _half(z.dtype, a, b, c, alpha, emit)
+            if b == a.turned and c.down != c.right:
+                emit(Gemm(z.dtype, a, b, c, alpha, 0.0, half=True))
+            else:
+                _half(z.dtype, a, b, c, alpha, emit)
             emit(Mirror(z))
         else:
             emit(Gemm(z.dtype, a, b, c, alpha, beta))

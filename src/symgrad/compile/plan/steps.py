@@ -59,7 +59,7 @@ class Matrix(NamedTuple):
 
 @dataclass(frozen=True)
 class Gemm:
-    """c = alpha a b + beta c, one call of BLAS."""
+    """c = alpha a b + beta c, one call of BLAS. `half`: b is a^T, and nothing below the diagonal is done."""
 
     dtype: str
     a: Matrix
@@ -67,6 +67,7 @@ class Gemm:
     c: Matrix
     alpha: float
     beta: float
+    half: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ def describe(step: Step) -> str:
         ops = step.body.operations(step.roots)
         return f"loops {sizes}: {ops} ops, {len(step.loads)} read, {len(step.stores)} written"
     if isinstance(step, Gemm):
+        if step.half:
+            return f"syrk {step.a.rows} x {step.a.columns}"
         kind = "gemv" if 1 in (step.c.rows, step.c.columns) else "gemm"
         return f"{kind} {step.a.rows} x {step.a.columns} x {step.b.columns}" + (", added" if step.beta else "")
     if isinstance(step, Matmul):
