@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from symgrad.errors import ArgumentError
+import numpy as np
+
+from symgrad.errors import ArgumentError, FormulaError
 from symgrad.function import Function
 from symgrad.generic import Kind, PythonFunction, Specialised, flat
 from symgrad.graph.tree import Csr
+from symgrad.leaves import is_static
 from symgrad.tree import NUMBER, Structure, flatten
 
 
@@ -18,7 +24,7 @@ def from_python(fn: Callable[..., Any], static: Any = (), name: str | None = Non
     from symgrad.define.numpy import trace
 
     try:
-        signature = inspect.signature(fn)
+        signature = _of_ufunc(fn) if isinstance(fn, np.ufunc) else inspect.signature(fn)
     except (TypeError, ValueError):
         raise ArgumentError(f"{fn!r:.60} has no signature that can be read; wrap it in a def") from None
     own = name or getattr(fn, "__name__", "f")
@@ -36,14 +42,41 @@ def from_python(fn: Callable[..., Any], static: Any = (), name: str | None = Non
                 start += a.size
             return _call(fn, signature, values)
 
-        found = trace(fn, leaf_names, kind.types, call, flatten)
+        found = trace(fn, leaf_names, kind.types, call, flatten, is_static)
         count = len(found.outputs)
         function = Function(
             found.graph, found.inputs, found.outputs, name=own, tree=0 if count == 1 else tuple(range(count))
         )
-        return Specialised(function, kind, Structure(found.result, (NUMBER,) * count))
+        fixed = [NUMBER if is_number else x for x, is_number in zip(found.leaves, found.numbers, strict=True)]
+        return Specialised(function, kind, Structure(found.structure, tuple(fixed)))
 
-    return PythonFunction(own, signature, build, fixed)
+    made = PythonFunction(own, signature, build, fixed)
+    made.pickled = partial(_pickled, fn, tuple(sorted(fixed)), own)
+    return made
+
+
+def _of_ufunc(fn: np.ufunc) -> inspect.Signature:
+    """Its inputs alone: what else a ufunc takes are options."""
+    names = ("x", "y", "z")[: fn.nin]
+    return inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names])
+
+
+def _pickled(fn: Callable[..., Any], static: tuple[str, ...], name: str, made: PythonFunction) -> tuple[Any, ...]:
+    """How to make it again: by the name that a decorator gave it, or of the plain function."""
+    found: Any = sys.modules.get(fn.__module__)
+    for part in fn.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return (from_name, (fn.__module__, fn.__qualname__)) if found is made else (from_python, (fn, static, name))
+
+
+def from_name(module: str, path: str) -> PythonFunction:
+    """The decorated function of this name, as pickled."""
+    found: Any = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, PythonFunction):
+        raise FormulaError(f"{module}.{path} is {found!r:.60}, and was a function of symgrad when it was pickled")
+    return found
 
 
 def _call(fn: Callable[..., Any], signature: inspect.Signature, values: Sequence[Any]) -> Any:

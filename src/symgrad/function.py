@@ -114,7 +114,7 @@ class Function:
     def executor(self) -> Executor:
         """What runs this function; made at the first call."""
         if self._executor is None:
-            own = weakref.ref(self)
+            own: weakref.ref[Function] = weakref.ref(self)
             ready, inline = partial(_promote, own), partial(_inline, own)
             self._executor = Executor(*self.program, self.tree, self.name, ready, inline)
         return self._executor

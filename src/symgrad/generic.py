@@ -7,7 +7,6 @@ of their kind, or takes the one that it made before. Transforms take a PythonFun
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +17,10 @@ from symgrad.errors import ArgumentError, DtypeError
 from symgrad.function import Function
 from symgrad.graph import FLOATS, Type
 from symgrad.graph.tree import leaves_of
-from symgrad.graph.type import DTYPES
+from symgrad.leaves import DEFINING, as_array, is_static, is_traced, static_key, type_of
 from symgrad.tree import LEAF, NUMBER, Structure, flatten, names_of, tuple_of
 
 Numbers = Any
-_STATIC = (str, bytes, type(None), np.dtype, type(Ellipsis), slice)
 
 
 @dataclass(frozen=True)
@@ -55,16 +53,20 @@ class Specialised:
     @property
     def is_flat(self) -> bool:
         """Whether arguments and result are what the Function takes and gives, without any nesting."""
-        return self.__class__ is Specialised and self.result == LEAF and all(a == LEAF for a in self.kind.arguments)
+        return self.__class__ is Specialised and all(map(_is_leaf, (self.result, *self.kind.arguments)))
 
     def __call__(self, numbers: Sequence[Any]) -> Any:
-        if any(map(_is_traced, numbers)):  # within a function that is being traced: a part of its graph
+        if any(map(is_traced, numbers)):  # within a function that is being traced: a part of its graph
             from symgrad.define.numpy.inline import inlined
 
             own = self.function
             return self.result.nest(inlined(own.graph, own.inputs, own.outputs, numbers))
         value = self.function(*numbers)
         return self.result.nest((value,) if self.result.size == 1 else value)
+
+
+def _is_leaf(a: Structure) -> bool:
+    return a.size == len(a.fixed) == 1 and a.spec == LEAF.spec
 
 
 class PythonFunction:
@@ -97,6 +99,8 @@ class PythonFunction:
         self.signature = signature
         self.names = tuple(signature.parameters)
         self._build = build
+        self.pickled: Callable[[PythonFunction], tuple[Any, ...]] | None = None
+        """How to make this again, where it is no transform."""
         self._static = static
         self._floats = floats
         shared = parent is not None and parent.names == self.names
@@ -137,17 +141,17 @@ class PythonFunction:
         numbers: list[Any] = []
         for k, x in enumerate(leaves):
             if static is not None and k in static:
-                key.append(_static_key(x))
+                key.append(static_key(x))
             elif x.__class__ is np.ndarray or isinstance(x, np.generic):
                 key.append((x.shape, x.dtype))
                 numbers.append(x)
             elif x.__class__ is float or x.__class__ is int:
                 key.append(x.__class__)
                 numbers.append(x)
-            elif _is_static(x):
-                key.append(_static_key(x))
+            elif is_static(x):
+                key.append(static_key(x))
             else:
-                array = self._array(x)
+                array = as_array(self.name, x)
                 key.append((array.shape, array.dtype))
                 numbers.append(array)
         made = self._made.get(tuple(key))
@@ -169,18 +173,6 @@ class PythonFunction:
         bound.apply_defaults()
         return tuple(bound.arguments[n] for n in self.names)
 
-    def _array(self, x: Any) -> Any:
-        """Anything else that holds numbers."""
-        if _is_traced(x):
-            return x
-        if hasattr(x, "__array__"):
-            array = np.asarray(x)
-            if array.dtype.kind in "biuf":
-                return array
-        if callable(x):
-            raise ArgumentError(f"{self.name}: name the function {x!r:.40} as static: sg.function(f, static=...)")
-        raise DtypeError(f"{self.name}: {type(x).__name__} {x!r:.40} is no array of real numbers")
-
     def _static_slots(self, values: Sequence[Any]) -> set[int]:
         found, start = set(), 0
         for n, v in zip(self.names, values, strict=True):
@@ -194,11 +186,11 @@ class PythonFunction:
         arguments, types = [], []
         for n, v in zip(self.names, values, strict=True):
             leaves, spec = flatten(v)
-            number = [n not in self._static and not _is_static(x) for x in leaves]
+            number = [n not in self._static and not is_static(x) for x in leaves]
             arguments.append(
                 Structure(spec, tuple(NUMBER if is_number else x for x, is_number in zip(leaves, number, strict=True)))
             )
-            types += [_type(self.name, n, x) for x, is_number in zip(leaves, number, strict=True) if is_number]
+            types += [type_of(self.name, n, x) for x, is_number in zip(leaves, number, strict=True) if is_number]
         weak = [
             k
             for k, x in enumerate(x for a, v in zip(arguments, values, strict=True) for x in _numbers(a, v))
@@ -298,6 +290,12 @@ class PythonFunction:
         """Machine operations of one evaluation, for arguments like these or like those of the latest call."""
         return self._shown(args, named).count_ops()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by the name that a decorator gave it, or as the plain function. TypeError for a transform."""
+        if self.pickled is None:
+            raise TypeError(f"{self.name} can't be pickled; pickle its .specialise(...), or the function itself")
+        return self.pickled(self)
+
     def _repr_latex_(self) -> str | None:
         return self._shown((), {})._repr_latex_() if self._latest_kind else None
 
@@ -306,6 +304,9 @@ class PythonFunction:
         if self._latest_kind:
             return repr(self._shown((), {}))[:-1] + known + ")"
         return f"Function({self.name}: {', '.join(self.names)}; traced at its first call)"
+
+
+DEFINING.append(PythonFunction)
 
 
 def variable_slots(f: PythonFunction, made: Specialised, wrt: Any) -> tuple[list[int], Structure]:
@@ -364,44 +365,10 @@ def _numbers(a: Structure, value: Any) -> list[Any]:
     return [x for x, f in zip(flatten(value)[0], a.fixed, strict=True) if f is NUMBER]
 
 
-def _is_static(x: Any) -> bool:
-    return isinstance(x, (bool, *_STATIC)) or inspect.isroutine(x) or isinstance(x, type)
-
-
-def _is_traced(x: Any) -> bool:
-    """Whether this is an array of a function that is being traced; nothing is loaded to find out."""
-    tracer = sys.modules.get("symgrad.define.numpy.tracer")
-    return tracer is not None and isinstance(x, tracer.Array)
-
-
-def _static_key(x: Any) -> Any:
-    """A key for a value that is part of the definition."""
-    try:
-        hash(x)
-    except TypeError:
-        if isinstance(x, np.ndarray):
-            return ("array", x.shape, x.dtype, x.tobytes())
-        raise ArgumentError(f"a static argument must be hashable, {x!r:.60} is not") from None
-    return (type(x), x)
-
-
 def _with_floats(value: Any) -> Any:
     """The pytree with Python's integers as floats: variables of a derivative."""
     leaves, spec = flatten(value)
     return Structure(spec, (NUMBER,) * len(leaves)).nest([float(x) if type(x) is int else x for x in leaves])
-
-
-def _type(function: str, name: str, x: Any) -> Type:
-    if x.__class__ is float:
-        return Type("float64")
-    if x.__class__ is int:
-        return Type("int64")
-    array = x if _is_traced(x) else np.asarray(x)
-    dtype = array.dtype
-    own = dtype.name if dtype.name in DTYPES else {"f2": "float32"}.get(dtype.str[1:]) if dtype.kind == "f" else "int64"
-    if own is None or dtype.kind not in "biuf":
-        raise DtypeError(f"{function}: {name} has dtype {dtype}; it takes bool, integers, float32 and float64")
-    return Type(own, array.shape)
 
 
 RESULTS: dict[str, Callable[[Structure, Structure], Structure]] = {

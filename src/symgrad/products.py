@@ -13,6 +13,7 @@ from typing import Any
 from symgrad.defining import take_as_function
 from symgrad.derive.cotangents import cotangents
 from symgrad.derive.tangents import tangents, zero_like
+from symgrad.derive.tensors import in_dtype
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
 from symgrad.generic import Kind, PythonFunction, Specialised, flat, variable_slots
@@ -67,7 +68,8 @@ def vjp(f: Any, wrt: Any = None) -> Any:
         for r, ct in zip(roots, new, strict=True):
             seeds[r] = _sum(g, seeds[r], ct) if r in seeds else ct
         at = [inputs[k] for k in chosen]
-        found = [zero_like(g, i) if t is None else t for i, t in zip(at, cotangents(g, seeds, at), strict=True)]
+        sums = zip(at, cotangents(g, seeds, at), strict=True)
+        found = [zero_like(g, i) if t is None else in_dtype(g, t, g.types[i].dtype) for i, t in sums]
     first = len(roots)
     gradient: Tree = first if single else tuple(range(first, first + len(found)))
     return _result(f, g, inputs + new, roots + found, (f.tree, gradient), "vjp")

@@ -265,6 +265,7 @@ def _whole_jacobian(f: Function, chosen: list[int], sparse: bool, mode: str, str
 def _whole_hessian(f: Function, chosen: list[int], sparse: bool, mode: str, structure: str) -> Function:
     """One block per pair of variables, with all axes of both."""
     name = f"hessian {f.name}"
+    _of_scalar(f, chosen, "hessian")
     if arrays.of_arrays(f, chosen, mode):
         if sparse:
             return _derived(f, *of_sparse.hessian(f, chosen, False), name=name)

@@ -38,10 +38,15 @@ def of_arrays(g: Graph, outputs: Sequence[int], wrt: Sequence[int]) -> bool:
 
 
 def gradient(g: Graph, root: int, wrt: Sequence[int]) -> list[int]:
-    """The gradient of a scalar (shape () or (1, 1)) by each node of `wrt`, of that node's shape."""
+    """The gradient of a scalar (shape () or (1, 1)) by each node of `wrt`, of that node's shape and dtype."""
     one = spread(g, g.const(1, g.types[root].dtype), g.types[root].shape)
     found = cotangents(g, {root: one}, wrt)
-    return [zero_like(g, w) if t is None else t for w, t in zip(wrt, found, strict=True)]
+    return [zero_like(g, w) if t is None else in_dtype(g, t, g.types[w].dtype) for w, t in zip(wrt, found, strict=True)]
+
+
+def in_dtype(g: Graph, i: int, dtype: str) -> int:
+    """Node `i` in this dtype: a gradient has that of its variable, a Jacobian that of the result."""
+    return i if g.types[i].dtype == dtype else g.build(REGISTER["cast"], (i,), (dtype,))
 
 
 def jacobian(g: Graph, root: int, wrt: Sequence[int], mode: str = "reverse", whole: bool = False) -> list[int]:
@@ -73,7 +78,7 @@ def jacobian(g: Graph, root: int, wrt: Sequence[int], mode: str = "reverse", who
             own = _known(g, w)
             sizes = [shape[k] for k in kept] + [own[k] for k in axes(own, whole)]
             found[w] = spread(g, g.const(0, g.types[root].dtype), tuple(sizes))
-    return [found[w] for w in wrt]
+    return [in_dtype(g, found[w], g.types[root].dtype) for w in wrt]
 
 
 def _along(g: Graph, root: int, w: int, whole: bool) -> int | None:

@@ -48,6 +48,8 @@ def as_array(function: str, name: str, value: Any, type: Type) -> Any:
     if value.__class__ is int and dtype.kind == "f":
         value = _rounded(value)  # NumPy would make an object of one beyond 64 bits
     given = value if isinstance(value, np.ndarray) else np.asarray(value)
+    if given.__class__.__name__ == "MaskedArray":
+        raise DtypeError(f"{function}: the mask of {name} would be lost; give {name}.filled(value)")
     if given.dtype.kind not in "biuf":
         raise DtypeError(f"{function}: {name} must be real numbers, got {_describe(value, given)}")
     if given.dtype != dtype:

@@ -18,8 +18,12 @@ class Traced(NamedTuple):
     graph: Graph
     inputs: list[int]
     outputs: list[int]
-    result: Any
-    """The value that the function returned, traced arrays and numbers in it (a pytree)."""
+    leaves: list[Any]
+    """What is in the value that the function returned."""
+    numbers: list[bool]
+    """Per leaf, whether it is an output."""
+    structure: Any
+    """How the leaves nest."""
 
 
 def trace(
@@ -28,11 +32,12 @@ def trace(
     types: Sequence[Type],
     call: Callable[[list[Any]], Any],
     flatten: Callable[[Any], tuple[list[Any], Any]],
+    is_static: Callable[[Any], bool],
 ) -> Traced:
     """Call `fn` once with traced arrays.
 
     `call(arrays)` calls `fn` with its arguments, in which `arrays` stand for the inputs. `flatten` gives the leaves
-    of a pytree and its structure.
+    of a pytree and its structure, `is_static` says which of them are no numbers; they may stand within a container.
     """
     g = Graph()
     inputs = [g.input(n, t) for n, t in zip(names, types, strict=True)]
@@ -51,8 +56,11 @@ def trace(
                 raise TraceError(f"{e}: its number is not known while the function is traced{line_of(e)}") from None
             raise
     leaves, structure = flatten(result)
+    numbers = [leaf is result or isinstance(leaf, bool) or not is_static(leaf) for leaf in leaves]
     outputs = []
-    for leaf in leaves:
+    for leaf, is_number in zip(leaves, numbers, strict=True):
+        if not is_number:
+            continue
         try:
             outputs.append(node(g, leaf))
         except (TypeError, ValueError) as e:
@@ -61,4 +69,4 @@ def trace(
             if isinstance(leaf, Standing):
                 wanted = "its real and imaginary parts, as arrays of their own"
             raise TraceError(f"{name} returned {type(leaf).__name__} {leaf!r:.60}: return {wanted}{defined(fn)}") from e
-    return Traced(g, inputs, outputs, structure)
+    return Traced(g, inputs, outputs, leaves, numbers, structure)
