@@ -263,7 +263,7 @@ class _Contraction:
             self.minus = not self.minus
             value = -value
             scalar = g.const(value, self.dtype)
-        if value == 1 and value.__class__ is int:
+        if value == 1 and (value.__class__ is int or any(g.types[i].dtype == self.dtype for i, _ in self.tensors)):
             scalar = None
         new = tuple(x for x in out if x not in held)
         core = tuple(x for x in out if x in held)

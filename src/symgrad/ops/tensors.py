@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from symgrad.graph import CONST, REGISTER, Graph
@@ -55,11 +56,12 @@ def total(g: Graph, a: int, b: int, sign: int) -> int | None:
     (c, x), (d, y) = multiple(g, a), multiple(g, b)
     if x == y and c + sign * d != 0:
         return times(g, g.const(c + sign * d, g.types[a].dtype), x)
-    if c == d and c != 1:
+    outer = _outer(g, x) or _outer(g, y)  # a number costs less at one of the factors
+    if c == d and c != 1 and not outer:
         inner = g.build(REGISTER["add" if sign > 0 else "subtract"], (x, y))
         return times(g, g.const(c, g.types[a].dtype), inner)
     (s, x), (t, y) = _scaled(g, a), _scaled(g, b)
-    if s is not None and s == t:
+    if s is not None and s == t and not outer:
         return times(g, s, g.build(REGISTER["add" if sign > 0 else "subtract"], (x, y)))
     return g.add(REGISTER["add"], (a, b)) if sign > 0 else None
 
@@ -127,6 +129,14 @@ def _scaled(g: Graph, i: int) -> tuple[int | None, int]:
     elif len(args) > 1 and left.startswith(","):
         return args[0], args[1] if left[1:] == right else g.build(op, args[1:], (text[1:],))
     return None, i
+
+
+def _outer(g: Graph, i: int) -> bool:
+    """Whether node `i` is a product of arrays that are all smaller."""
+    if g.ops[i].name != "einsum":
+        return False
+    size = math.prod(g.types[i].lengths)
+    return all(math.prod(g.types[a].lengths) < size for a in g.args[i])
 
 
 def _opens(g: Graph, i: int) -> bool:

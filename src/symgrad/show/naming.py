@@ -13,7 +13,10 @@ LONG = 30
 """An expression of more operations than this is cut by naming its parts."""
 ARRAY = 3
 """An array of this many operations that stands twice has a name in every formula."""
+SHORT = 8
+"""Among arrays, a quotient of numbers of at most this many operations has no name: it is written where it stands."""
 
+_QUOTIENTS = ("multiply", "divide", "integer_power", "sqrt")
 _TRIVIAL = ("const", "input", "negative", "stack", "element", "delta", "basis", "broadcast")
 
 
@@ -39,6 +42,7 @@ class Naming:
         least = ARRAY if reader else 1
         fresh = 0
         outputs = set(roots)
+        arrays = reader and any(n and t.shape for n, t in zip(self.live, graph.types, strict=True))
         for i, needed in enumerate(self.live):
             op = graph.ops[i]
             if not needed or op.name in _TRIVIAL or op is CONST:
@@ -53,6 +57,8 @@ class Naming:
                 named = shared and rank > 0 and (rank < 3 or not reader) and inline >= least
             else:
                 named = (shared and inline > 0) or (inline > LONG and uses[i] > 0)
+            if arrays and not graph.types[i].shape and op.name in _QUOTIENTS and inline <= SHORT:
+                named = False
             if named:
                 while f"x{fresh}" in taken:
                     fresh += 1

@@ -12,6 +12,7 @@ from symgrad.graph import Graph
 from symgrad.simplify.contractions import recontract
 from symgrad.simplify.factor import factor
 from symgrad.simplify.loops import join_sums
+from symgrad.simplify.monomials import gather_powers
 from symgrad.simplify.narrow import narrow
 from symgrad.simplify.pairs import share_pairs
 from symgrad.simplify.powers import split_powers
@@ -37,7 +38,7 @@ def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
         if once_more.operations(ids) >= graph.operations(new):
             break
         graph, new = once_more, ids
-    return recontract(graph, new)
+    return gather_powers(*recontract(*gather_powers(graph, new)))
 
 
 def _of_arrays(graph: Graph) -> bool:
