@@ -17,7 +17,7 @@ from symgrad.errors import ArgumentError, DtypeError
 from symgrad.function import Function
 from symgrad.graph import FLOATS, Type
 from symgrad.graph.tree import leaves_of
-from symgrad.leaves import DEFINING, as_array, is_static, is_traced, static_key, type_of
+from symgrad.leaves import DEFINING, Fixed, as_array, is_static, is_traced, static_key, type_of
 from symgrad.tree import LEAF, NUMBER, Structure, flatten, names_of, tuple_of
 
 Numbers = Any
@@ -74,7 +74,8 @@ class PythonFunction:
 
     Made by `sg.function(f)`, by `@sg.function`, and by the transforms. Arguments may be numbers, arrays, or pytrees
     of them (tuples, lists, dicts, namedtuples, dataclasses); texts, truth values, functions and what `static` names
-    are part of the definition. The function is traced at its first call with arguments of a kind.
+    are part of the definition, and whole numbers that are left to their defaults. The function is traced at its first
+    call with arguments of a kind.
 
     Example:
         >>> import numpy as np, symgrad as sg
@@ -170,8 +171,13 @@ class PythonFunction:
             bound = self.signature.bind(*args, **named)
         except TypeError as e:
             raise ArgumentError(f"{self.name}{self.signature}: {e}") from None
+        given = set(bound.arguments)
         bound.apply_defaults()
-        return tuple(bound.arguments[n] for n in self.names)
+        values = [bound.arguments[n] for n in self.names]
+        for k, n in enumerate(self.names):
+            if n not in given and type(values[k]) is int and k not in self._floats:
+                values[k] = Fixed(values[k])
+        return tuple(values)
 
     def _static_slots(self, values: Sequence[Any]) -> set[int]:
         found, start = set(), 0

@@ -16,7 +16,13 @@ from symgrad.function import Function
 from symgrad.graph import Type
 from symgrad.graph.type import DTYPES
 
+
+class Fixed(int):
+    """A whole number that is a default and was left out: part of the definition, as counts and axes are."""
+
+
 DEFINING: list[type] = [
+    Fixed,
     *(bool, str, bytes, type(None), type(Ellipsis), slice, type, np.dtype),
     *(np.ufunc, functools.partial, Function, type(np._NoValue)),  # type: ignore[attr-defined]
 ]

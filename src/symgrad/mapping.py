@@ -22,7 +22,8 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
     Args:
         f: a Python function of arrays, or a Function (one argument per input).
         in_axes: where the arguments have the axis of the points: an int for all, or one entry per argument, None
-            for an argument that is the same at every point. Of a pytree, all leaves have it there.
+            for an argument that is the same at every point. Of a pytree, all leaves have it there. With an int for
+            all, a number for a parameter that has a default is the same at every point.
         out_axes: where the results get it.
 
     Nothing runs point by point: the graph itself is rewritten, so the result may be derived, printed and compiled
@@ -45,9 +46,12 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
     if all(a is None for a in axes):
         raise ArgumentError(f"in_axes={in_axes!r}: at least one argument has an axis of points")
     inner: PythonFunction = f
+    given = isinstance(in_axes, (tuple, list))
+    optional = [not given and p.default is not p.empty for p in f.signature.parameters.values()]
 
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
-        places = [axes[k] for k, a in enumerate(kind.arguments) for _ in range(a.size)]
+        slots = [(k, s) for k in range(len(kind.arguments)) for s in kind.slots(k)]
+        places = [None if optional[k] and not kind.types[s].shape else axes[k] for k, s in slots]
         n, types = _without(inner, names, kind.types, places)
         parent = inner.of_kind(Kind(kind.arguments, tuple(types)))
         function = _mapped(parent.function.dense(), kind.types, places, n, out_axes)
@@ -69,7 +73,10 @@ def _without(
             continue
         shape = type.lengths
         if not -len(shape) <= axis < len(shape):
-            raise ArgumentError(f"vmap {f.name}: {name} has shape {shape}, and no axis {axis}")
+            raise ArgumentError(
+                f"vmap {f.name}: {name} has shape {shape}, and no axis {axis}; say None for it in in_axes "
+                "if it is the same at every point"
+            )
         at = axis % len(shape)
         lengths[name] = shape[at]
         found.append(Type(type.dtype, shape[:at] + shape[at + 1 :]))
