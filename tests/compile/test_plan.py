@@ -37,6 +37,9 @@ def nests(p: Plan) -> list[Nest]:
         ((3, 4), (0, 1), (12,), None),
         ((1, 5), (99, 1), (5, 1), (1, 0)),
         ((4, 6), (12, 2), (2, 2, 3, 2), (24, 12, 4, 2)),
+        ((2, 9), (9, 1), (3, 6), (6, 1)),
+        ((4, 9), (18, 2), (6, 6), (12, 2)),
+        ((2, 9), (10, 1), (3, 6), None),
     ],
 )
 def test_reshapes_of_strided_arrays(shape: Any, strides: Any, new: Any, want: Any) -> None:

@@ -122,7 +122,7 @@ class Program:
                 self._arenas.append(arena)
 
     def _arena(self) -> Any:
-        if not self.plan.arena:
+        if not self._places:
             return None
         with self._lock:
             if self._arenas:

@@ -141,8 +141,15 @@ class Planner:
         elif kind == VIEW and kinds.readings(self.g, i) is None:  # a result: in C order
             (a,) = self.g.args[i]
             inner = view.reshaped(self.g.types[a].lengths)
+            if inner is not None:
+                self.write(a, inner, i)
+                return
+            dense = self.new(TEMPORARY, view.dtype, view.shape)
+            inner = dense.reshaped(self.g.types[a].lengths)
             assert inner is not None
             self.write(a, inner, i)
+            self.steps.append(self.copy_nest(dense, view))
+            self.finished[i] = len(self.steps) - 1
         elif kind in (MAP, VIEW):
             self.write(i, view, i)
         elif kind == REDUCE:

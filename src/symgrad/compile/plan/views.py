@@ -68,15 +68,13 @@ def restride(shape: Shape, strides: Shape, new: Shape) -> Shape | None:
             found.append(0)
             continue
         length, step = old.pop()
-        while length < n:  # joined with the axis before
+        while length % n:  # joined with the axis before
             if not old:
                 return None
             more, wide = old.pop()
             if wide != step * length:
                 return None
             length *= more
-        if length % n:
-            return None
         found.append(step)
         if length > n:
             old.append((length // n, step * n))
