@@ -36,3 +36,26 @@ def test_chains_are_multiplied_from_the_cheap_end():
     f = sg.function([X, A, b], b.T * X * A * X * A * X * b)
     gradient = sg.grad(f, wrt=X)
     assert gradient.graph.operations(gradient.outputs) < 30 * N**2
+
+
+def test_what_products_of_a_sum_share_is_taken_out():
+    gradient = sg.grad(sg.function([X, A], sp.Trace(X.T * A * X)), wrt=X)
+    assert gradient.graph.operations(gradient.outputs) <= 2 * N**3 + N**2
+    x, a = at(gradient)
+    np.testing.assert_allclose(gradient(x, a), (a + a.T) @ x, rtol=1e-12)
+    hessian = sg.hessian(sg.function([X, A], sp.Trace(X.T * A * X)), wrt=X)
+    assert hessian.graph.operations(hessian.outputs) <= N**4 + 2 * N**2
+    np.testing.assert_allclose(hessian(x, a), np.einsum("jl,ik->ijkl", np.eye(N), a + a.T), rtol=1e-12)
+
+
+def test_matrices_are_not_added_to_save_a_product_with_a_vector():
+    gradient = sg.grad(sg.function([b, A], b.T * A * b), wrt=b)
+    shapes = [t.lengths for t, n in zip(gradient.graph.types, gradient.graph.reach(gradient.outputs), strict=True) if n]
+    assert shapes.count((N, N)) == 1
+
+
+def test_a_matrix_and_its_transpose_are_symmetric():
+    f = sg.function([X, A], (A + A.T) * X)
+    assert sg.function([X, A], X * (A + A.T).T).latex() == r"X \left(A + A^{T}\right)"
+    x, a = at(f)
+    np.testing.assert_allclose(sg.function([X, A], X * (A + A.T).T)(x, a), x @ (a + a.T), rtol=1e-12)

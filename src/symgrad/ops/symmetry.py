@@ -9,11 +9,13 @@ ADD, SUBTRACT, NEGATIVE = REGISTER["add"], REGISTER["subtract"], REGISTER["negat
 
 
 def symmetric(g: Graph, i: int) -> bool:
-    """Whether node `i` is seen to be its own transpose: x^T x, an identity, their sums, multiples and inverses."""
+    """Whether node `i` is seen to be its own transpose: x^T x, A + A^T, an identity, their sums, multiples and inverses."""
     stack = [i]
     while stack:
         j = stack.pop()
         op, args = g.ops[j], g.args[j]
+        if op is ADD and (_across(g, *args) or _across(g, *args[::-1])):
+            continue
         if op is ADD or op is SUBTRACT or op is NEGATIVE or op.name == "inv":
             stack += args
         elif op.name == "einsum":
@@ -28,6 +30,14 @@ def symmetric(g: Graph, i: int) -> bool:
         elif op.name != "delta":
             return False
     return len(g.types[i].shape) == 2
+
+
+def _across(g: Graph, a: int, b: int) -> bool:
+    """Whether node `b` is the transpose of the matrix `a`."""
+    if g.ops[b].name != "einsum" or g.args[b] != (a,):
+        return False
+    (part,), out = parse(g.attrs[b][0])
+    return len(out) == 2 and part == out[::-1]
 
 
 def gram(g: Graph, a: tuple[int, Labels], b: tuple[int, Labels]) -> bool:

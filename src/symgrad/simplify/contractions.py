@@ -15,6 +15,7 @@ from symgrad.graph import CONST, REGISTER, Graph
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import Labels, Part, contract, einsum, parse
 from symgrad.ops.tensors import multiple, times
+from symgrad.simplify.distribute import taken_out
 
 ADD, SUBTRACT, NEGATIVE = REGISTER["add"], REGISTER["subtract"], REGISTER["negative"]
 SUMS = (ADD, SUBTRACT, NEGATIVE)
@@ -31,11 +32,13 @@ def recontract(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     if einsum not in graph.ops:
         return graph, list(roots)
     best, least = (graph, list(roots)), _cost(graph, roots)
-    for shared in (False, True):
-        rebuild = _Rebuild(graph, roots, shared)
-        if shared and not rebuild.has_shared():
-            break
+    common = False
+    for shared, outside in ((False, False), (True, False), (False, True), (True, True)):
+        rebuild = _Rebuild(graph, roots, shared, outside)
+        if (shared and not rebuild.has_shared()) or (outside and not common):
+            continue
         found = rebuild.run()
+        common |= rebuild.common
         cost = _cost(*found)
         if cost < least:
             best, least = found, cost
@@ -48,10 +51,14 @@ def _cost(g: Graph, roots: Sequence[int]) -> tuple[int, int, int]:
 
 
 class _Rebuild:
-    """`shared`: products that several products use are opened, too, and shared again where they come out equal."""
+    """`shared`: products that several products use are opened, too, and shared again where they come out equal.
 
-    def __init__(self, graph: Graph, roots: Sequence[int], shared: bool) -> None:
-        self.graph, self.roots, self.shared = graph, list(roots), shared
+    `outside`: what several products of a sum are multiplied with is taken out; `common`: whether there is such.
+    """
+
+    def __init__(self, graph: Graph, roots: Sequence[int], shared: bool, outside: bool) -> None:
+        self.graph, self.roots, self.shared, self.outside = graph, list(roots), shared, outside
+        self.common = False
         self.out = Graph()
         self.new: dict[int, int] = {}
         self.open: dict[int, Open] = {}
@@ -162,6 +169,12 @@ class _Rebuild:
             total[x] = total.get(x, 0) + sign * c
         result: int | None = None
         dtype = g.types[i].dtype
+        while True:
+            found = taken_out(out, total)
+            self.common |= found is not None
+            if found is None or not self.outside:
+                break
+            total = found
         terms = sorted(total.items(), key=lambda t: t[1] < 0)  # a positive one in front
         for x, c in terms:
             if c == 0:
