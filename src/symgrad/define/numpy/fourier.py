@@ -233,9 +233,48 @@ def irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, *_: Any, **__
     rest = z[(*lead, slice(n - n // 2 - 1, 0, -1))].conj()
     first = np.arange(n // 2 + 1) % max(n / 2, 1) == 0
     keep = np.reshape(np.where(first, 0.0, 1.0), [-1 if k == at else 1 for k in range(z.ndim)])
-    z = Complex(z.real, z.imag * keep)
+    z = Complex(z.real, z.imag * keep.astype(z.imag.dtype))
     whole = Complex(*(np.concatenate([p, q], axis=at) for p, q in ((z.real, rest.real), (z.imag, rest.imag))))
     return transform(whole, None, at, norm, False).real
+
+
+def _axes(a: Any, s: Any, axes: Any) -> list[int]:
+    if axes is None:
+        return list(range(np.ndim(a))) if s is None else list(range(-len(s), 0))
+    return list(axes)
+
+
+def _rfftn(default: Any) -> Callable[..., Any]:
+    def meaning(a: Any, s: Any = None, axes: Any = default, norm: Any = None, *_: Any, **__: Any) -> Any:
+        """Along the last axis first, as its values are real."""
+        own = _axes(a, s, axes)
+        a = rfft(a, None if s is None else s[-1], own[-1], norm)
+        for k, axis in enumerate(own[:-1]):
+            a = transform(a, None if s is None else s[k], axis, norm, True)
+        return a
+
+    return meaning
+
+
+def _irfftn(default: Any) -> Callable[..., Any]:
+    def meaning(a: Any, s: Any = None, axes: Any = default, norm: Any = None, *_: Any, **__: Any) -> Any:
+        own = _axes(a, s, axes)
+        for k, axis in enumerate(own[:-1]):
+            a = transform(a, None if s is None else s[k], axis, norm, False)
+        return irfft(a, None if s is None else s[-1], own[-1], norm)
+
+    return meaning
+
+
+_SWAPPED = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
+
+
+def hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, *_: Any, **__: Any) -> Any:
+    return irfft(split(a).conj(), n, axis, _SWAPPED[norm])
+
+
+def ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, *_: Any, **__: Any) -> Any:
+    return rfft(a, n, axis, _SWAPPED[norm]).conj()
 
 
 def _shift(sign: int) -> Callable[..., Any]:
@@ -262,6 +301,12 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "ifftn": _many(False, None),
     "rfft": rfft,
     "irfft": irfft,
+    "rfft2": _rfftn((-2, -1)),
+    "rfftn": _rfftn(None),
+    "irfft2": _irfftn((-2, -1)),
+    "irfftn": _irfftn(None),
+    "hfft": hfft,
+    "ihfft": ihfft,
     "fftshift": _shift(1),
     "ifftshift": _shift(-1),
 }
