@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
@@ -191,7 +191,6 @@ def test_derivatives_are_those_of_jax(data: Any) -> None:
         value = float(theirs(*map(jnp.asarray, args)))
         slopes = [np.asarray(g) for g in jax.grad(theirs, by)(*map(jnp.asarray, args))]
         curves = flat(jax.tree.map(np.asarray, jax.jacfwd(jax.grad(theirs, by), by)(*map(jnp.asarray, args))))
-    note(sg.grad(own, wrt=by).python(*args))
     assert own(*args) == pytest.approx(value, rel=1e-11, abs=1e-11)
     gradient, hessian = sg.grad(own, wrt=by), sg.hessian(own, wrt=by)
     size = 1 + max(float(np.max(np.abs(g), initial=0)) for g in slopes)
