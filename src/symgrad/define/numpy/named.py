@@ -112,13 +112,24 @@ def _replacements(loaded: tuple[str, ...]) -> dict[int, tuple[Any, Any]]:
     return found
 
 
+@functools.cache
+def _in_modules(loaded: tuple[str, ...]) -> list[tuple[dict[str, Any], str, Any, Any]]:
+    """(namespace, name, what is there, what stands for it) in the modules of NumPy and SciPy."""
+    replaced = _replacements(loaded)
+    found = []
+    for module in (*OWN, *loaded):
+        space = sys.modules[module].__dict__
+        for name, value in list(space.items()):
+            pair = replaced.get(id(value))
+            if pair is not None and pair[0] is value:
+                found.append((space, name, *pair))
+    return found
+
+
 def _namespaces(fn: Any) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The globals of `fn` and of the Python functions that it can reach, and SciPy's modules; and their closures."""
+    """The globals of `fn` and of the Python functions that it can reach; and their closures."""
     found: dict[int, dict[str, Any]] = {}
     cells: list[Any] = []
-    for name in (*OWN, *MODULES):
-        if name in sys.modules:
-            found[id(sys.modules[name].__dict__)] = sys.modules[name].__dict__
     stack: list[Any] = [fn]
     seen: set[int] = set()
     while stack:
@@ -165,7 +176,7 @@ def dispatching(fn: Any) -> Iterator[None]:
     loaded = tuple(name for name in MODULES if name in sys.modules)
     with _LOCK:
         replaced = _replacements(loaded)
-        changed: list[tuple[dict[str, Any], str, Any, Any]] = []
+        changed = [c for c in _in_modules(loaded) if c[0].get(c[1]) is c[2]]
         held: list[tuple[Any, Any]] = []
         spaces, cells = _namespaces(fn)
         generators = Generators(spaces, cells)
@@ -179,8 +190,9 @@ def dispatching(fn: Any) -> Iterator[None]:
             for name, value in list(space.items()):
                 pair = replaced.get(id(value))
                 if pair is not None and pair[0] is value:
-                    space[name] = pair[1]
-                    changed.append((space, name, value, pair[1]))
+                    changed.append((space, name, *pair))
+        for space, name, _, own in changed:
+            space[name] = own
         try:
             with tracing():
                 yield
