@@ -67,6 +67,9 @@ class _Contraction:
                 todo.append((args[0], labels))
             elif not labels:
                 self.scalars.append(i)
+            elif op is SUBTRACT and g.known(SUBTRACT, args[::-1]) and (other := g.add(SUBTRACT, args[::-1])) < i:
+                self.minus = not self.minus  # b - a is -(a - b), which is there
+                self.tensors.append((other, labels))
             elif op.name == "broadcast":
                 todo.append((args[0], labels[len(labels) - len(g.types[args[0]].shape) :]))
             elif op.name == "einsum":
@@ -103,10 +106,9 @@ class _Contraction:
                 self.tensors.pop(k)
                 continue
             if a in out and b in out:
-                if (i, labels) in self.tensors[:k] or (i, (b, a)) in self.tensors[:k]:
-                    self.tensors.pop(k)
-                else:
-                    k += 1
+                twice = (i, labels) in self.tensors[:k] or (i, (b, a)) in self.tensors[:k]
+                self.tensors[k : k + twice] = []
+                k += not twice
                 continue
             self.tensors.pop(k)
             old, new = (b, a) if a in out else (a, b)
@@ -260,8 +262,7 @@ class _Contraction:
             scalar = g.args[scalar][0]
         value = None if scalar is None else number(g, scalar)
         if value is not None and value < 0:
-            self.minus = not self.minus
-            value = -value
+            self.minus, value = not self.minus, -value
             scalar = g.const(value, self.dtype)
         if value == 1 and (value.__class__ is int or any(g.types[i].dtype == self.dtype for i, _ in self.tensors)):
             scalar = None

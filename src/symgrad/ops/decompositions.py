@@ -261,6 +261,11 @@ def _frechet_tangent(tangents: Tangents, a: Node, e: Node, y: Node) -> Node:
     return total
 
 
+def _frechet(g: Graph, args: tuple[int, ...], _: Any) -> int | None:
+    """In the direction of the identity, which commutes with everything: the exponential itself."""
+    return g.build(expm, args[:1]) if g.ops[args[1]].name == "delta" else None
+
+
 def _frechet_transposed(ct: Node, a: Node, e: Node, y: Node) -> Node:
     across = turned(a)
     return expm_frechet(Node(a.graph, spread(a.graph, across.id, ct.shape)), ct)
@@ -357,6 +362,7 @@ expm_frechet: Op = tangent(
     _frechet_type,
     _frechet_tangent,
     transposes={1: _frechet_transposed},
+    normal=_frechet,
     work=_cubic(100),
     doc="the derivative of the matrix exponential at a in the direction e",
 )

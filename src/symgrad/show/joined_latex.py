@@ -49,6 +49,10 @@ def factored(found: list[Signed]) -> Text:
                 joined = Signed(minus, scale, (text, *chain[-n:]) if side else (*chain[:n], text))
                 found = [joined if t is found[k] else t for t in found if t is found[k] or t not in alike]
             k += 1
+    scale = found[0].scale
+    if len(found) > 1 and scale and all(t.scale == scale for t in found):  # 1/2 (A + B)
+        inner = signed([(m, term((), f)) for m, _, f in found])
+        return Text(term(scale, [rf"\left({inner}\right)"]), PRODUCT)
     texts = [(m, term(c, f)) for m, c, f in found]
     return Text(signed(texts), SUM if len(found) > 1 or texts[0][0] else PRODUCT)
 

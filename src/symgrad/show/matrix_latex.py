@@ -55,6 +55,8 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
         return Text(rf"{PARTS[name][attrs[0]]}\left({args[0].text}\right)", ATOM)
     if name == "inv":
         return raised(args[0], "-1", place)
+    if name == "expm":
+        return Text(rf"e^{{{args[0].text}}}", POWER)
     if name == "logdet":
         return Text(rf"\log\det\left({args[0].text}\right)", ATOM)
     if name == "logabsdet":

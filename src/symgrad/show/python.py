@@ -15,12 +15,14 @@ from symgrad.graph import Graph, Op
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_python
+from symgrad.show.decompositions_python import decomposition
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
 from symgrad.show.natural import rewritten
 from symgrad.show.places_python import helpers, places
 from symgrad.show.wrap import wrapped
 
-_USED = frozenset(["np", "special", "sparse", "math", "reduce", "sum", "range", "int", *HELPERS])
+_SCIPY = ("linalg", "sparse", "special")
+_USED = frozenset(["np", "special", "sparse", "linalg", "math", "reduce", "sum", "range", "int", *HELPERS])
 """What the source itself may mean by a name."""
 
 
@@ -51,7 +53,7 @@ class Python:
 
     def __init__(self, names: dict[str, str]) -> None:
         self.names = names
-        self.modules = dict.fromkeys(("np", "special", "sparse", "math", "reduce"), False)
+        self.modules = dict.fromkeys(("np", *_SCIPY, "math", "reduce"), False)
 
     def parentheses(self, text: str) -> str:
         return f"({text})"
@@ -80,6 +82,7 @@ class Python:
         name = op.name
         attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
         array = matrix_python.array(graph, i, args, place) or places(graph, i, args, place)
+        array = array or decomposition(graph, i, args, place)
         if array is not None:
             return self._uses(array.text, array.strength)
         args = matrix_python.bare(graph, i, args)
@@ -175,8 +178,8 @@ class Python:
         return self._uses(text, ATOM)
 
     def _uses(self, text: str, strength: int) -> Text:
-        for module in ("np", "special"):
-            if f"{module}." in text:
+        for module in ("np", "special", "linalg"):
+            if re.search(rf"(?<![.\w]){module}\.", text):
                 self.modules[module] = True
         return Text(text, strength)
 
@@ -233,16 +236,13 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
         lines.append("import math")
     if language.modules["reduce"]:
         lines.append("from functools import reduce")
-    if lines and (language.modules["np"] or language.modules["special"]):
+    scipy = [m for m in _SCIPY if language.modules[m]]
+    if lines and (language.modules["np"] or scipy):
         lines.append("")
     if language.modules["np"]:
         lines.append("import numpy as np")
-    if language.modules["sparse"] and language.modules["special"]:
-        lines.append("from scipy import sparse, special")
-    elif language.modules["sparse"]:
-        lines.append("from scipy import sparse")
-    elif language.modules["special"]:
-        lines.append("from scipy import special")
+    if scipy:
+        lines.append(f"from scipy import {', '.join(scipy)}")
     for helper in own:
         lines += ["", "", helper.strip()]
     if lines:
