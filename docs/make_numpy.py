@@ -21,7 +21,7 @@ import symgrad as sg
 from symgrad.define.numpy.fourier import Complex
 from symgrad.define.numpy.messages import REFUSED
 from symgrad.define.numpy.named import NAMED, NAMED_REFUSED
-from symgrad.define.numpy.refused import PLAIN
+from symgrad.define.numpy.refused import PLAIN, PLAIN_NAMED
 from symgrad.define.numpy.special import by_name
 from symgrad.define.numpy.tracer import FUNCTIONS, UFUNCS
 from symgrad.derive.tangents import tangents
@@ -48,6 +48,7 @@ STATUS = {
 GROUPS = {
     "ufuncs": "elementwise",
     "special": "elementwise",
+    "distributions": "elementwise",
     "reductions": "reductions, running sums",
     "nans": "with NaN left out",
     "quantiles": "quantiles, medians",
@@ -123,6 +124,8 @@ TRIED: list[tuple[Any, ...]] = [
     ((M, True), V[:3]),
     (V, V, V, 0.1, 2),
     ((2, 4), V),
+    (2, 5, V),
+    (2.0, 1.5, V),
     (V, [V > 0.4], [np.sin, np.cos]),
     (M, V[:3]),
 ]
@@ -150,7 +153,7 @@ def status(full: str, f: Any) -> str:
     if meaning_of(full, f) is None:
         if full in NAMED_REFUSED or f in REFUSED:
             return "refused"
-        return "plain" if f in PLAIN else "not traced"
+        return "plain" if f in PLAIN or full in PLAIN_NAMED else "not traced"
     found = {trial for args in TRIED if (trial := tried(f, args))}
     if "differentiable" in found:
         return "partly" if "refused" in found else "differentiable"

@@ -5,6 +5,7 @@
 
 from symgrad.define.numpy import (
     differences,
+    distributions,
     fourier,
     functions,
     joining,
@@ -27,6 +28,7 @@ from symgrad.define.numpy.trace import Traced, trace
 __all__ = [
     "Traced",
     "differences",
+    "distributions",
     "fourier",
     "functions",
     "joining",

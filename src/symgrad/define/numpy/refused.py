@@ -51,3 +51,28 @@ for _hint, _names in _INSTEAD.items():
 
 PLAIN: frozenset[Any] = frozenset(getattr(np, n) for n in _OWN.split() if hasattr(np, n))
 """What makes arrays of plain numbers, or is about types, printing and files: NumPy's own, also in a traced function."""
+
+_OF_SCIPY = {
+    "scipy.special": """
+        bernoulli euler factorial2 factorialk perm stirling2 geterr seterr errstate assoc_laguerre
+        chebyc chebys chebyt chebyu gegenbauer genlaguerre hermite hermitenorm jacobi laguerre legendre
+        sh_chebyt sh_chebyu sh_jacobi sh_legendre ai_zeros bi_zeros bei_zeros beip_zeros ber_zeros berp_zeros erf_zeros
+        fresnel_zeros fresnelc_zeros fresnels_zeros jn_zeros jnjnp_zeros jnp_zeros jnyn_zeros kei_zeros keip_zeros
+        kelvin_zeros ker_zeros kerp_zeros y0_zeros y1_zeros y1p_zeros yn_zeros ynp_zeros
+        c_roots cg_roots h_roots he_roots j_roots js_roots l_roots la_roots p_roots ps_roots s_roots t_roots ts_roots
+        u_roots us_roots roots_chebyc roots_chebys roots_chebyt roots_chebyu roots_gegenbauer roots_genlaguerre
+        roots_hermite roots_hermitenorm roots_jacobi roots_laguerre roots_legendre roots_sh_chebyt roots_sh_chebyu
+        roots_sh_jacobi roots_sh_legendre mathieu_even_coef mathieu_odd_coef obl_cv_seq pro_cv_seq
+    """,
+    "scipy.linalg": """
+        dft diagsvd find_best_blas_type get_blas_funcs get_lapack_funcs hadamard helmert hilbert invhilbert invpascal
+        pascal clarkson_woodruff_transform
+    """,
+    "scipy.fft": """
+        fftfreq rfftfreq fhtoffset get_workers next_fast_len prev_fast_len register_backend set_backend
+        set_global_backend set_workers skip_backend
+    """,
+    "numpy.fft": "fftfreq rfftfreq",
+}
+PLAIN_NAMED = frozenset(f"{module}.{n}" for module, names in _OF_SCIPY.items() for n in names.split())
+"""The same of SciPy, by their full names: coefficients, zeros and nodes, settings."""

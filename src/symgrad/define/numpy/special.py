@@ -116,8 +116,6 @@ def _composed() -> dict[str, Callable[..., Any]]:
         "expm1": np.expm1,
         "log1p": np.log1p,
         "boxcox": _boxcox,
-        "boxcox1p": lambda x, lmbda: _boxcox(1.0 + x, lmbda),
-        "inv_boxcox": lambda y, lmbda: np.power(1.0 + lmbda * y, 1.0 / lmbda),
         "factorial": lambda n, exact=False, **_: _gamma(n),
         "radian": lambda d, m, s: np.deg2rad(d + m / 60 + s / 3600),
         "j0": _bessel("jv", 0),
@@ -150,9 +148,17 @@ def _boxcox(x: Any, lmbda: Any) -> Any:
     return np.where(zero, np.log(x), np.expm1(safe * np.log(x)) / safe)
 
 
-_COMPOSED = _composed()
-for _name, _meaning in _COMPOSED.items():
-    implements_named(f"scipy.special.{_name}")(_meaning)
+_COMPOSED: dict[str, Callable[..., Any]] = {}
+
+
+def compose(meanings: dict[str, Callable[..., Any]]) -> None:
+    """What functions of scipy.special mean, by their names."""
+    _COMPOSED.update(meanings)
+    for name, meaning in meanings.items():
+        implements_named(f"scipy.special.{name}")(meaning)
+
+
+compose(_composed())
 
 
 def by_name(ufunc: Any) -> Callable[..., Any] | None:
