@@ -1,8 +1,7 @@
 """The tables of "The Matrix Cookbook" (K. B. Petersen and M. S. Pedersen, 2012) for functions of NumPy arrays.
 
-Each row: the function, our formula of its derivative by the first argument, and the book's form (or the closed form of
-other textbooks) in NumPy. The derivative has the values of that form and of central differences, takes no more operations
-than that form, and its source runs. The numbers in front are those of the book's equations.
+The derivative has the values of the book's form and of central differences, takes no more operations than that form,
+and its source runs.
 """
 
 from __future__ import annotations
