@@ -165,8 +165,8 @@ def merged(nest: Nest) -> tuple[Nest, dict[int, int | None]]:
 
 
 def reduces(nest: Nest, axis: int) -> bool:
-    """Whether some store reduces the axis."""
-    return any(s.how != "set" and not s.access.strides[axis] for s in nest.stores)
+    """Whether some store reduces the axis; one into computed places goes to memory at every point."""
+    return any(s.how != "set" and not s.access.strides[axis] and not s.access.at for s in nest.stores)
 
 
 class _Candidate(NamedTuple):
@@ -191,7 +191,7 @@ def arrange(nest: Nest, width: int) -> Order:
     ]
     best, found = min(costs, key=lambda x: x[0], default=(math.inf, None))
     if found is None or best > nest.points * (work + len(_accesses(nest))):
-        loops = _scalar_loops(nest)
+        loops = _scalar_loops(nest, dependence)
         tiles: tuple[Tile | None, ...] = (None,) * len(_accesses(nest))
         return Order(nest, loops, index, None, 1, 1, _split(nest, loops), dependence, tiles)
     v, given, vector, body, tiles = found
@@ -261,20 +261,25 @@ def weight(nest: Nest) -> float:
     return total
 
 
-def _weights(nest: Nest) -> list[int]:
-    """Per axis, how far its elements are apart, in all arrays together."""
-    return [sum(abs(a.strides[k]) for a in _accesses(nest)) for k in range(len(nest.sizes))]
+def _weights(nest: Nest, dependence: Sequence[frozenset[int]]) -> list[int]:
+    """Per axis, how far its elements are apart, in all arrays together; at computed places, as far as can be."""
+    far = [sum(abs(a.strides[k]) for a in _accesses(nest)) for k in range(len(nest.sizes))]
+    for a in _accesses(nest):
+        for p in a.at:
+            for k in dependence[p.node]:
+                far[k] += abs(p.stride) * p.length
+    return far
 
 
-def _scalar_loops(nest: Nest) -> tuple[Loop, ...]:
-    far = _weights(nest)
+def _scalar_loops(nest: Nest, dependence: Sequence[frozenset[int]]) -> tuple[Loop, ...]:
+    far = _weights(nest, dependence)
     axes = sorted(range(len(nest.sizes)), key=lambda k: (reduces(nest, k), -far[k], k))
     return tuple(Loop(k) for k in axes)
 
 
 def _loops(nest: Nest, v: int, width: int, dependence: Sequence[frozenset[int]]) -> tuple[list[Loop], float]:
     """The loops around and inside the vectors along `v`, and how many instances of the body stand inside."""
-    sizes, far = nest.sizes, _weights(nest)
+    sizes, far = nest.sizes, _weights(nest, dependence)
     axes = sorted((k for k in range(len(sizes)) if k != v), key=lambda k: (-far[k], k))
     reduced = [k for k in axes if reduces(nest, k)]
     streams = not reduces(nest, v)
