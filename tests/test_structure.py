@@ -39,7 +39,7 @@ ROOMS = {
     "mapping": BELOW | {"function", "defining", "generic", "tree"},
     "transforms": BELOW | {"function", "arrays", "chunks", "sparse", "defining", "generic", "tree"},
     "products": BELOW | {"function", "arrays", "defining", "generic", "tree", "transforms"},
-    "train": BELOW | {"function", "defining", "generic", "tree", "transforms", "products"},
+    "train": BELOW | {"function", "defining", "generic", "leaves", "tree", "transforms", "products"},
     "__init__": {"errors", "ops", "function", "defining", "generic", "mapping", "transforms", "products", "train"},
     "source_file": BELOW | {"function", "defining", "generic", "tree"},
     "cli": BELOW

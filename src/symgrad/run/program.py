@@ -24,6 +24,7 @@ from symgrad.compile.plan.steps import (
     Plan,
     Step,
     describe,
+    writes,
 )
 from symgrad.compile.plan.views import View
 from symgrad.graph import Type
@@ -45,12 +46,21 @@ class Program:
     """`plan` as a callable: arrays of the planned types in, new arrays out.
 
     tree: how the results nest, for `callable`; none is made without it. native: whether nests and calls of BLAS are
-    machine code, else they are interpreted by NumPy (slow: for tests). repeated: to be timed, each step is code of
+    machine code, else they are interpreted by NumPy (slow: for tests). given: what `callable` makes takes memory to
+    work in as one more argument, a float64 array of `room` elements. repeated: to be timed, each step is code of
     its own, and runs so many times. Calls of several threads at once are fine: each has an arena of its own.
     """
 
-    def __init__(self, plan: Plan, native: bool = True, tree: Any = None, repeated: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        native: bool = True,
+        tree: Any = None,
+        repeated: Sequence[int] = (),
+        given: bool = False,
+    ) -> None:
         self.plan = plan
+        self._given = given
         self._whole: Nests | None = None
         self.buffers = plan.buffers
         self._arenas: list[Any] = []
@@ -131,6 +141,11 @@ class Program:
         start = -_address(raw) % 64
         return raw[start : start + self.plan.arena]
 
+    @property
+    def room(self) -> int:
+        """float64 numbers that a call works in."""
+        return -(-self.plan.arena // 8)
+
     def callable(self, slow: Callable[[Sequence[Any], dict[str, Any]], Any], name: str) -> Any:
         """A built-in function of arrays in C order; `slow` gets what it does not take.
 
@@ -149,8 +164,8 @@ class Program:
             if line:
                 from symgrad.run.nest import Nests
 
-                if len(line) == len(plan.steps) and tree is not None and plan.arena <= HEAP:
-                    code = self._whole = Nests(list(line), _frame(plan, tree))
+                if len(line) == len(plan.steps) and tree is not None and (self._given or plan.arena <= HEAP):
+                    code = self._whole = Nests(list(line), _frame(plan, tree, self._given))
                 else:
                     code = Nests(list(line))
                 self._code.append(lambda memory, table: code(table))
@@ -177,24 +192,26 @@ class Program:
         return "\n".join([head, *(f"  {n}" for n in names)]) if full else head
 
 
-def _frame(plan: Plan, tree: Any) -> Frame:
+def _frame(plan: Plan, tree: Any, given: bool) -> Frame:
     """What the buffers are in a call of the whole program."""
     from symgrad.compile.llvm.nest_entry import Frame, Slot
 
     shapes = dict(zip(plan.inputs, plan.shapes, strict=True)) | {v.buffer: v.shape for v in plan.results}
     kinds = {INPUT: "input", RESULT: "result", CONSTANT: "constant", TEMPORARY: "work"}
+    changed = {k for s in plan.steps for k in writes(s)}
     slots = [
         Slot(
             "unused" if b.kind == TEMPORARY and b.at < 0 else kinds[b.kind],
             Type(b.dtype, shapes.get(k, (b.count,))),
             max(b.at, 0),
             b.zeroed,
+            b.kind == INPUT and k in changed,
         )
         for k, b in enumerate(plan.buffers)
     ]
     products = sum(s.a.rows * s.a.columns * s.b.columns for s in plan.steps if isinstance(s, Gemm))
     results = tuple(v.buffer for v in plan.results)
-    return Frame(tuple(slots), tuple(plan.inputs), results, tree, plan.arena, products > LONG)
+    return Frame(tuple(slots), tuple(plan.inputs), results, tree, plan.arena, products > LONG, given)
 
 
 def _python(step: Step) -> Callable[[list[Any], Any], None]:

@@ -1,7 +1,8 @@
 """Update rules, each written once as the formula it is.
 
 A rule sees, for one trained parameter, the parameter p, its gradient g, its own slots (zero at first) and the
-number t of the step (1, 2, ...), all as nodes; it returns the new parameter and the new slots.
+number t of the step (1, 2, ...), all as nodes; it returns the new parameter and the new slots. What depends on t
+alone is computed in float64, and rounded to the dtype of p where it meets it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from symgrad.ops.elementary import power, sqrt
+from symgrad.ops.index import cast
 
 
 class Optimizer(NamedTuple):
@@ -46,8 +48,8 @@ def adam(learning_rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999,
     def update(p: Any, g: Any, t: Any, m: Any, v: Any) -> tuple[Any, ...]:
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        mean = m / (1 - power(beta1, t))
-        spread = v / (1 - power(beta2, t))
+        mean = m / cast(1 - power(beta1, t), dtype=p.type.dtype)
+        spread = v / cast(1 - power(beta2, t), dtype=p.type.dtype)
         return p - learning_rate * mean / (sqrt(spread) + epsilon), m, v
 
     return Optimizer(f"adam({learning_rate}, {beta1}, {beta2}, {epsilon})", ("mean", "spread"), update)

@@ -6,6 +6,9 @@ As `entry`, whose readers it uses: C-contiguous arrays of the very dtypes and le
 numbers are taken for scalars; all else goes to `self`, a Python callable of the same arguments. So does a call in
 which a computed place was outside its array: `self` is to raise the error.
 
+An argument that is changed in place is an array, also where it holds one number. Memory to work in may be an
+argument, too: the last one, so that a call needs none of its own.
+
     @constants          [pointers], one per `Slot` of kind "constant", in order: to be set when the code is loaded
 """
 
@@ -22,13 +25,14 @@ class Slot(NamedTuple):
     """What a buffer is in a call.
 
     kind: "input"; "result"; "constant"; "work": memory at the offset `at` of one block of the call's own; "unused".
-    zeroed: a result that begins as zeros.
+    zeroed: a result that begins as zeros. changed: an input that is written to.
     """
 
     kind: str
     type: Type
     at: int = 0
     zeroed: bool = False
+    changed: bool = False
 
 
 class Frame(NamedTuple):
@@ -36,7 +40,7 @@ class Frame(NamedTuple):
 
     Attributes:
         tree: how the results nest: positions in `results`, and tuples.
-        work: bytes of the block for "work" buffers.
+        work: bytes of the block for "work" buffers; given: it comes as one more argument, a float64 array.
         long: whether other Python threads run meanwhile.
     """
 
@@ -46,6 +50,7 @@ class Frame(NamedTuple):
     tree: Any
     work: int = 0
     long: bool = False
+    given: bool = False
 
 
 _DECLARATIONS = """declare ptr @malloc(i64)
@@ -67,11 +72,14 @@ class _FrameEntry(_Entry):
             [frame.slots[k].type for k in frame.inputs], types, tuple(8 * k for k in range(len(types))), 0, frame.long
         )
         self.frame = frame
+        self.work = "%work"
+        if frame.given:
+            self.in_types.append(Type("float64", (-(-frame.work // 8),)))
         self.arrays = [k for k, t in enumerate(types) if t.shape]
 
     def whole(self) -> str:
         frame, n = self.frame, len(self.in_types)
-        heap = frame.work > HEAP
+        heap = frame.work > HEAP and not frame.given
         constants = [k for k, s in enumerate(frame.slots) if s.kind == "constant"]
         self.globals.append(f"@constants = global [{max(len(constants), 1)} x ptr] zeroinitializer")
         self.lines = [
@@ -80,7 +88,7 @@ class _FrameEntry(_Entry):
             f" %out = alloca [{len(frame.results) + 1} x i64], align 16",
             f" %made = alloca [{len(frame.results) + 1} x ptr], align 16",
         ]
-        if frame.work and not heap:
+        if frame.work and not heap and not frame.given:
             self.lines.append(f" %work = alloca [{frame.work} x i8], align 64")
         self.unless(self.new(f"icmp eq i64 %count, {n}"), "slow")
         self.unless(self.new("icmp eq ptr %names, null"), "slow")
@@ -96,7 +104,7 @@ class _FrameEntry(_Entry):
             self.lines.append(f" %work = inttoptr i64 {self.new(f'and i64 {number}, -64')} to ptr")
         for k, s in enumerate(frame.slots):
             if s.kind == "work":
-                self._set(k, self.new(f"getelementptr i8, ptr %work, i64 {s.at}"))
+                self._set(k, self.new(f"getelementptr i8, ptr {self.work}, i64 {s.at}"))
         if self.long:
             self.lines.append(" %thread = call ptr @PyEval_SaveThread()")
         self.lines.append(" %status = call i32 @run(ptr %table)")
@@ -123,10 +131,16 @@ class _FrameEntry(_Entry):
         self.lines.append(f" store ptr {pointer}, ptr {at}")
 
     def _arguments(self) -> None:
-        for k, (type, buffer) in enumerate(zip(self.in_types, self.frame.inputs, strict=True)):
+        for k, type in enumerate(self.in_types):
             o = self.new(f"load ptr, ptr {self.new(f'getelementptr ptr, ptr %args, i64 {k}')}")
-            if type.shape:
-                self._array_argument(o, type, buffer)
+            if k == len(self.frame.inputs):
+                self._check_array(o, type)
+                self.work = self._field(o, "data")
+                continue
+            buffer = self.frame.inputs[k]
+            if type.shape or self.frame.slots[buffer].changed:
+                self._check_array(o, type)
+                self._set(buffer, self._field(o, "data"))
                 continue
             to = self.new(f"getelementptr i64, ptr %in, i64 {k}")
             reader = {"float64": "double", "float32": "float", "int64": "integer"}.get(type.dtype)
@@ -137,7 +151,7 @@ class _FrameEntry(_Entry):
                 self.unless(ok, "slow")
             self._set(buffer, to)
 
-    def _array_argument(self, o: str, type: Type, buffer: int) -> None:
+    def _check_array(self, o: str, type: Type) -> None:
         first, second = (7, 9) if type.dtype == "int64" else (TYPE_NUMBERS[type.dtype],) * 2
         ok = f"call i1 @is.array(ptr {o}, i32 {len(type.shape)}, i32 {first}, i32 {second})"
         self.unless(self.new(ok), "slow")
@@ -145,7 +159,6 @@ class _FrameEntry(_Entry):
         for axis, length in enumerate(type.lengths):
             got = self.new(f"load i64, ptr {self.new(f'getelementptr i64, ptr {lengths}, i64 {axis}')}")
             self.unless(self.new(f"icmp eq i64 {got}, {length}"), "slow")
-        self._set(buffer, self._field(o, "data"))
 
     def _results(self) -> None:
         """New arrays; memory for results that are numbers."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from symgrad.compile.nest import Access, Nest, load_input
-from symgrad.compile.plan.steps import RESULT, TEMPORARY, Gemm, Matmul, Mirror, Plan, Step, reads, writes
+from symgrad.compile.plan.steps import INPUT, RESULT, TEMPORARY, Gemm, Matmul, Mirror, Plan, Step, reads, writes
 from symgrad.compile.plan.views import View
 from symgrad.graph import Graph
 
@@ -25,7 +25,7 @@ def arranged(plan: Plan) -> Plan:
 
 def _without_waste(plan: Plan) -> list[Step]:
     """The steps without stores to temporary buffers that nothing reads."""
-    needed = {k for k, b in enumerate(plan.buffers) if b.kind == RESULT}
+    needed = {k for k, b in enumerate(plan.buffers) if b.kind in (RESULT, INPUT)}  # inputs are changed in place
     kept: list[Step] = []
     for step in reversed(plan.steps):
         if not writes(step) & needed:
@@ -91,6 +91,8 @@ def _in_place(plan: Plan) -> None:
         loads = [replace(a, buffer=now(a.buffer)) for a in step.loads]
         for s in step.stores:
             new = s.access.buffer
+            if plan.buffers[new].kind == INPUT:
+                continue
             if s.how != "set" or s.keep or s.access.at or first[new] != at or plan.buffers[new].zeroed:
                 continue
             if sum(t.access.buffer == new for t in step.stores) > 1:
@@ -106,10 +108,10 @@ def _in_place(plan: Plan) -> None:
                     first[new] = first[old]
                     break
     if into:
-        plan.steps = [_moved(t, now) for t in plan.steps]
+        plan.steps = [renumbered(t, now) for t in plan.steps]
 
 
-def _moved(step: Step, now: Callable[[int], int]) -> Step:
+def renumbered(step: Step, now: Callable[[int], int]) -> Step:
     """With other numbers of buffers."""
 
     def view(v: View) -> View:

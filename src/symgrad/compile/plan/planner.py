@@ -9,7 +9,7 @@ what is computed, that is computed in the memory of the result.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgrad.compile.numpy import constant, node_call
@@ -21,6 +21,7 @@ from symgrad.compile.plan.kinds import HOW, LIBRARY, MAP, PRODUCT, REDUCE, REGIO
 from symgrad.compile.plan.pieces import diagonal, regions, scaled, thickness
 from symgrad.compile.plan.products import contraction, symmetric
 from symgrad.compile.plan.steps import CONSTANT, INPUT, RESULT, TEMPORARY, Buffer, Library, Plan, Step
+from symgrad.compile.plan.updates import Updates
 from symgrad.compile.plan.views import Shape, View, along, contiguous
 from symgrad.graph import CONST, REGISTER, Graph
 from symgrad.ops.subscripts import parse
@@ -36,15 +37,17 @@ LARGE = 1 << 16
 """Bytes from which on a result that begins as zeros gets them from the system."""
 
 
-def plan(g: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Plan:
-    """The plan of `outputs`, of concrete shapes. A result per output, each in a buffer of its own."""
+def plan(g: Graph, inputs: Sequence[int], outputs: Sequence[int], changed: Mapping[int, int] | None = None) -> Plan:
+    """The plan of `outputs`, of concrete shapes. A result per output, each in a buffer of its own; but those at the
+    positions `changed` are the new values of the inputs at these positions (`updates`)."""
     lean, roots = expanded(g, outputs)
-    return Planner(lean, [lean.input(*g.attrs[i]) for i in inputs], roots).run()
+    return Planner(lean, [lean.input(*g.attrs[i]) for i in inputs], roots, changed or {}).run()
 
 
 class Planner:
-    def __init__(self, g: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+    def __init__(self, g: Graph, inputs: Sequence[int], outputs: Sequence[int], changed: Mapping[int, int]) -> None:
         self.g, self.inputs, self.outputs = g, list(inputs), list(outputs)
+        self.updates = Updates(inputs, outputs, changed)
         self.known = Analysis(g, outputs)
         self.buffers: list[Buffer] = []
         self.views: dict[int, View] = {}
@@ -71,15 +74,15 @@ class Planner:
                 self.write(o, results[o], -1)
         steps = [s.builder.nest() if isinstance(s, _Group) else s for s in self.steps]
         every = []
-        for o in self.outputs:
-            if any(v.buffer == results[o].buffer for v in every):  # one node twice
-                copy = self.new(RESULT, g.types[o].dtype, g.types[o].lengths)
+        for k, o in enumerate(self.outputs):
+            kind, own = self.updates.kind_at(k), results[o].buffer
+            if self.buffers[own].kind != kind or any(v.buffer == own for v in every):  # one node twice
+                copy = self.new(kind, g.types[o].dtype, g.types[o].lengths)
                 steps.append(self.copy_nest(results[o], copy))
-                every.append(copy)
-            else:
-                every.append(results[o])
+                results[o] = copy
+            every.append(results[o])
         found = Plan(self.buffers, steps, given, [g.types[i].lengths for i in self.inputs], every)
-        return memory.arranged(found)
+        return memory.arranged(self.updates.settled(found, every, self.copy_nest))
 
     def new(self, kind: str, dtype: str, shape: Shape, data: Any = None) -> View:
         """A buffer of its own, seen as an array in C order."""
@@ -89,7 +92,7 @@ class Planner:
     def result(self, o: int) -> View:
         """The buffer of an output, given to the node that is computed there: behind transposes and reshapes."""
         g, known = self.g, self.known
-        view = whole = self.new(RESULT, g.types[o].dtype, g.types[o].lengths)
+        view = whole = self.new(self.updates.kind(o), g.types[o].dtype, g.types[o].lengths)
         if known.kinds[o] == kinds.LEAF:
             return whole
         i = o
@@ -249,14 +252,14 @@ class Planner:
                 shares = shares or i in own.read
         return shares
 
-    def copy_nest(self, source: View, target: View, factor: float = 1.0, add: bool = False) -> Any:
-        """target = factor * source, or target += factor * source."""
+    def copy_nest(self, source: View, target: View, factor: float = 1.0, add: float = 0.0) -> Any:
+        """target = factor * source + add * target."""
         b = self.builder(source.shape, self.outputs[0])
         if source.dtype in ("float32", "float64"):
             b.dtype = source.dtype
         value = scaled(b, b.load(source, b.identity), factor)
         if add:
-            value = b.body.build(ADD, (b.load(target, b.identity), value))
+            value = b.body.build(ADD, (scaled(b, b.load(target, b.identity), add), value))
         b.store(value, target, b.identity)
         return b.nest()
 
@@ -265,6 +268,9 @@ class Planner:
     def sum(self, i: int) -> None:
         view, known = self.views[i], self.known
         terms = known.terms[i]
+        begun = self.updates.beginning(i, view, terms)
+        terms = [t for t in terms if t is not begun]
+        start = begun[0] if begun else 0.0
         products = [t for t in terms if known.kinds[t[1]] == PRODUCT and known.is_partial(t[1])]
         pieces = [t for t in terms if known.kinds[t[1]] != PRODUCT and known.is_partial(t[1])]
         rest = [t for t in terms if t not in products and t not in pieces]
@@ -273,10 +279,10 @@ class Planner:
             rest, pieces = rest + wide, [t for t in pieces if t not in wide]
         products.sort(key=lambda t: not self.is_symmetric(t[1]))
         for k, (c, t, path) in enumerate(products):
-            self.product(t, self.behind(view, path), c, 1.0 if k else 0.0)
+            self.product(t, self.behind(view, path), c, 1.0 if k else start)
         if rest:
             b = self.builder(view.shape, i)
-            total = b.load(view, b.identity) if products else None
+            total = scaled(b, b.load(view, b.identity), 1.0 if products else start) if products or begun else None
             for c, t, path in rest:
                 index = b.identity
                 for j in path:
@@ -288,8 +294,10 @@ class Planner:
             assert total is not None
             b.store(total, view, b.identity)
             self.steps.append(b.nest())
-        elif not products:
+        elif not products and not begun:
             self.zero(view)
+        elif not products and start != 1:
+            self.steps.append(self.copy_nest(view, view, start))
         for c, t, path in pieces:
             if known.kinds[t] == REGION:
                 self.added(t, self.behind(view, path), c)
@@ -324,7 +332,7 @@ class Planner:
             self.region(i, whole, 1.0, fresh=True)
             split = whole.reshaped(view.shape)
             assert split is not None
-            self.steps.append(self.copy_nest(split, view, factor, add=True))
+            self.steps.append(self.copy_nest(split, view, factor, add=1.0))
             return
         self.region(i, view, factor, fresh=False)
 

@@ -57,13 +57,13 @@ def contraction(
     mirrored: dict[int, int] | None,
     copied: Copy,
     scratch: Callable[[Shape], View],
-    move: Callable[[View, View, float, bool], None],
+    move: Callable[[View, View, float, float], None],
     emit: Callable[[Step], None],
 ) -> None:
     """Emits the steps of c = alpha * (sum of a b) + beta * c.
 
     mirrored: see `symmetric`. copied: see `Copy`; scratch: memory of this shape; move(from, to, factor, add): emits
-    a multiple's copy or sum.
+    to = factor * from + add * to.
     """
     (av, la), (bv, lb), (cv, lc) = a, b, c
     batch = tuple(x for x in lc if x in la and x in lb)
@@ -103,7 +103,7 @@ def contraction(
         _calls(x, y, z, alpha, beta, mirrored is not None, emit)
     else:
         _calls(x, y, z, 1.0, 0.0, False, emit)
-        move(through, target, alpha, beta != 0)
+        move(through, target, alpha, beta)
 
 
 def symmetric(g: Graph, args: Sequence[int], parts: Sequence[Labels], out: Labels) -> dict[int, int] | None:
