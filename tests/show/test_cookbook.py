@@ -149,3 +149,58 @@ def test_the_book(equation):
     values = at(f)
     got = derivative(**values)
     np.testing.assert_allclose(got, differences(f, str(variable), values).reshape(got.shape), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("equation", [name for name, row in BOOK.items() if not name.startswith("79")])
+def test_sympy_gets_the_derivative_as_an_expression_of_matrices(equation):
+    formula, variable, _ = BOOK[equation]
+    used = sorted(formula.atoms(sp.MatrixSymbol), key=str)
+    derivative = sg.grad(sg.function(used, formula), wrt=variable)
+    expression = derivative.sympy()
+    assert not expression.atoms(sp.matrices.expressions.matexpr.MatrixElement)
+    again = sg.function(used, expression)
+    values = at(derivative)
+    np.testing.assert_allclose(np.ravel(again(**values)), np.ravel(derivative(**values)), rtol=1e-10, atol=1e-11)
+
+
+SILENT = {
+    "log det": (log(det(X)), r"X^{-T}", X.T.I),
+    "log |det|": (log(sp.Abs(det(X))), r"X^{-T}", X.T.I),
+    "exp tr": (sp.exp(tr(X)), r"e^{\operatorname{tr}\left(X\right)} I", sp.exp(tr(X)) * sp.Identity(N)),
+    "sin tr": (
+        sp.sin(tr(A * X)),
+        r"\cos\left(\operatorname{tr}\left(A X\right)\right) A^{T}",
+        sp.cos(tr(A * X)) * A.T,
+    ),
+    "tr^2": (tr(X) ** 2, r"2 \operatorname{tr}\left(X\right) I", 2 * tr(X) * sp.Identity(N)),
+    "tr tr": (
+        tr(X) * tr(A * X),
+        r"\operatorname{tr}\left(A X\right) I + \operatorname{tr}\left(X\right) A^{T}",
+        tr(A * X) * sp.Identity(N) + tr(X) * A.T,
+    ),
+    "sqrt tr": (sp.sqrt(tr(X.T * X)), r"\frac{X}{\left\|X\right\|_{F}}", tr(X.T * X) ** sp.Rational(-1, 2) * X),
+    "log tr": (log(tr(X)), r"\frac{I}{\operatorname{tr}\left(X\right)}", sp.Identity(N) / tr(X)),
+    "det^2": (det(X) ** 2, r"2 \det\left(X\right)^{2} X^{-T}", 2 * det(X) ** 2 * X.T.I),
+    "log det (X'X + A)": (
+        log(det(X.T * X + A)),
+        r"\begin{aligned}x_{0} &= \left(X^{T} X + A\right)^{-1} \\ & X \left(x_{0} + x_{0}^{T}\right)\end{aligned}",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_where_sympy_itself_gives_zero_or_no_answer(name):
+    """For most of these, SymPy 1.14's own diff(X) is 0 without a word, an unevaluated derivative or an error."""
+    formula, text, expression = SILENT[name]
+    used = sorted(formula.atoms(sp.MatrixSymbol), key=str)
+    f = sg.function(used, formula)
+    derivative = sg.grad(f, wrt=X)
+    values = at(f)
+    np.testing.assert_allclose(derivative(**values), differences(f, "X", values), rtol=1e-8, atol=1e-8)
+    again = sg.function(used, derivative.sympy())
+    np.testing.assert_allclose(again(**values), derivative(**values), rtol=1e-12, atol=1e-12)
+    if expression is not None:
+        book = sg.function(used, expression)
+        np.testing.assert_allclose(book(**values), derivative(**values), rtol=1e-10, atol=1e-11)
+    assert derivative.latex() == text

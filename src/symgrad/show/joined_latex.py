@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from symgrad.show.formula import PRODUCT, SUM, Text
@@ -68,6 +70,18 @@ def term(scale: Sequence[str], chain: Sequence[str]) -> str:
                 above = [unbracketed(above[0])]
             return rf"\frac{{{' '.join(spaced(above))}}}{{{below}}}"
     return " ".join(spaced([*scale, *chain]))
+
+
+def times_quotient(number: object, pieces: Sequence[str]) -> list[str] | None:
+    """A whole number times one fraction, as one fraction; None: it is none."""
+    over = _quotient(pieces[0]) if len(pieces) == 1 and isinstance(number, int) else None
+    if over is None or not isinstance(number, int):
+        return None
+    below = re.fullmatch(r"(\d+) (\D.*)", over[1])
+    value = Fraction(number * int(over[0]), int(below[1]) if below else 1)
+    rest = below[2] if below else over[1]
+    under = rest if value.denominator == 1 else f"{value.denominator} {rest}"
+    return [rf"\frac{{{value.numerator}}}{{{under}}}"]
 
 
 def _quotient(text: str) -> tuple[str, str] | None:

@@ -21,7 +21,18 @@ from symgrad.ops.terms import Term, Terms, terms
 from symgrad.show.chains import Link, links, opened
 from symgrad.show.contraction import Factor, Matrices, read
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SUM, Place, Text
-from symgrad.show.joined_latex import KRONECKER, Pair, Signed, factored, kronecker, signed, spaced, term, unbracketed
+from symgrad.show.joined_latex import (
+    KRONECKER,
+    Pair,
+    Signed,
+    factored,
+    kronecker,
+    signed,
+    spaced,
+    term,
+    times_quotient,
+    unbracketed,
+)
 from symgrad.show.matrix_latex import HADAMARD, ONES, raised
 
 _INDICES = "ijklmnpqrstuvwabcdfgh"
@@ -40,7 +51,7 @@ class Writer(NamedTuple):
     place: Place
     constant: Constant
     norms: dict[str, str]
-    """Of the texts of sums of squares, x^T x and tr(X^T X), that of the norm: ||x|| and ||X||_F."""
+    """Of the texts of sums of squares, those of the norms."""
 
     def array(self, i: int) -> Text | None:
         """The text of node `i` where it is a sum or a product of arrays; None: it is written like other operations."""
@@ -81,7 +92,7 @@ class Writer(NamedTuple):
     def _softmax(self, i: int) -> Text | None:
         """exp(v - logsumexp(v)), of the last axis."""
         g = self.graph
-        (u,) = g.args[i]
+        u = g.args[i][0]
         if g.ops[u].name != "subtract" or not g.types[i].shape:
             return None
         v, last = g.args[u][0], len(g.types[u].shape) - 1
@@ -243,7 +254,7 @@ class Writer(NamedTuple):
         for t, scale in zip(found.terms, scales, strict=True):
             labels = dict.fromkeys(found.out)
             pieces = self._met(self._pieces(t, found.out), found.out)
-            ordered = sorted(pieces, key=lambda f: (self._is_delta(f), _places(f, found.out)))
+            ordered = sorted(pieces, key=lambda f: (self._is_identity(f[0]), sorted(x for x in f[1] if x in found.out)))
             summed = [x for x in dict.fromkeys(x for _, ls in ordered for x in ls) if x not in labels]
             if len(labels) + len(summed) > len(_INDICES):
                 names = ", ".join(self.texts[a].text for a in self.graph.args[i])
@@ -301,17 +312,14 @@ class Writer(NamedTuple):
     def _met(self, pieces: Sequence[Piece], out: Labels) -> list[Piece]:
         """With identities as delta_ij, delta_ik, and their other indices not used elsewhere."""
         first: dict[int, int] = {}
-        deltas = [sorted(f[1], key=out.index) for f in pieces if self._is_delta(f) and set(f[1]) <= set(out)]
+        deltas = [sorted(f[1], key=out.index) for f in pieces if self._is_identity(f[0]) and set(f[1]) <= set(out)]
         for a, b in deltas:
             one, other = sorted((first.get(a, a), first.get(b, b)), key=out.index)
             first = {x: one if y == other else y for x, y in first.items()} | {other: one, a: one, b: one}
-        delta = next((f[0] for f in pieces if self._is_delta(f)), ())
-        rest = [f for f in pieces if not (self._is_delta(f) and set(f[1]) <= set(out))]
+        delta = next((f[0] for f in pieces if self._is_identity(f[0])), ())
+        rest = [f for f in pieces if not (self._is_identity(f[0]) and set(f[1]) <= set(out))]
         met = [(chain, tuple(first.get(x, x) for x in labels)) for chain, labels in rest]
         return met + [(delta, (y, x)) for x, y in first.items() if x != y]
-
-    def _is_delta(self, piece: Piece) -> bool:
-        return self._is_identity(piece[0])
 
     def _is_identity(self, chain: tuple[Link, ...]) -> bool:
         return len(chain) == 1 and all(self.graph.ops[k.node].name == "delta" for k in chain)
@@ -319,7 +327,7 @@ class Writer(NamedTuple):
     def _indexed(self, piece: Piece, letters: Mapping[int, str]) -> str:
         chain, labels = piece
         index = "".join(letters[x] for x in labels)
-        if self._is_delta(piece):
+        if self._is_identity(piece[0]):
             return rf"\delta_{{{index}}}"
         link, *others = chain
         if link.across and not others:
@@ -333,7 +341,9 @@ class Writer(NamedTuple):
     def _scale(self, t: Term) -> list[str]:
         size = abs(t.number)
         pieces = [self._scalar(s) for s in t.scalars]
-        return pieces if size == 1 and (pieces or t.factors) else [self.constant(size).text, *pieces]
+        if size == 1 and (pieces or t.factors):
+            return pieces
+        return times_quotient(size, pieces) or [self.constant(size).text, *pieces]
 
     def _kronecker(self, found: Terms) -> Text | None:
         """The matrix that an array of four axes is, where each of its terms is a product of two matrices."""
@@ -354,7 +364,7 @@ class Writer(NamedTuple):
             first, second = self._matrix(a, left), self._matrix(b, right)
             if first is not None and second is not None:
                 return Pair(t.number < 0, scale, kind, (first, second))
-        identities = [f for f in pieces if self._is_delta(f) and set(f[1]) in ({0, 2}, {1, 3})]
+        identities = [f for f in pieces if self._is_identity(f[0]) and set(f[1]) in ({0, 2}, {1, 3})]
         same = {2: 0, 3: 1}
         rest = [(c, tuple(same.get(x, x) for x in ls)) for c, ls in pieces if (c, ls) not in identities]
         if len(identities) == 2 and all(set(ls) <= {0, 1} for _, ls in rest):
@@ -387,9 +397,8 @@ class Writer(NamedTuple):
             inner = self._opened(matrices[0])
         else:
             product = self._hadamard(matrices)
-            inner = () if product is None else (rf"\left({product.text}\right)",)
-        left, right = diagonals
-        return tuple(x for x in (left, *inner, right) if x is not None)
+            inner = (rf"\left({product.text if product else ''}\right)",)
+        return tuple(x for x in (diagonals[0], *inner, diagonals[1]) if x is not None)
 
     def _hadamard(self, chains: Sequence[tuple[Link, ...]]) -> Text | None:
         """The product of their elements; None: there are none."""
@@ -405,8 +414,3 @@ class Writer(NamedTuple):
     def _opened(self, chain: Sequence[Link]) -> tuple[str, ...]:
         """The factors of a chain, with the products in it taken apart."""
         return self._factors(opened(self.graph, chain, self.named))
-
-
-def _places(piece: Piece, out: Labels) -> tuple[int, ...]:
-    """Where a factor stands among others: by its first axes of the result."""
-    return tuple(sorted(x for x in piece[1] if x in out))

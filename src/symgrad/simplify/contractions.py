@@ -147,7 +147,52 @@ class _Rebuild:
                 parts += [(p, tuple(rename[x] for x in ls)) for p, ls in more]
             else:
                 parts.append((self._built(a), mine))
-        return parts, tuple(own[x] for x in out), sizes
+        return self._numbers_joined(parts), tuple(own[x] for x in out), sizes
+
+    def _numbers_joined(self, parts: list[Part]) -> list[Part]:
+        """A number in front of a sum of multiples, or of a number over an array, joined with the numbers there."""
+        out = self.out
+        numbers = [k for k, (p, labels) in enumerate(parts) if not labels and out.ops[p] is CONST]
+        for n, (p, labels) in enumerate(parts):
+            if len(numbers) != 1 or not labels:
+                continue
+            (k,) = numbers
+            number, rest = parts[k][0], [part for m, part in enumerate(parts) if m not in (k, n)]
+            if out.ops[p].name == "divide" and out.ops[out.args[p][0]].name == "broadcast":
+                above, below = out.args[p]
+                c = out.args[above][0]
+                if not out.types[c].shape and out.ops[c] is CONST and out.value(c) != 1:
+                    one = spread(out, out.const(1, out.types[p].dtype), out.types[p].lengths)
+                    scalar = out.build(REGISTER["multiply"], (number, c))
+                    return [(scalar, ()), (out.build(REGISTER["divide"], (one, below)), labels), *rest]
+            elif out.ops[p] in SUMS:
+                total = self._multiplied(p, number)
+                if total is not None:
+                    return [(total, labels), *rest]
+        return parts
+
+    def _multiplied(self, i: int, number: int) -> int | None:
+        """The sum at node `i` of the new graph times a number, where each term has a number anyway."""
+        out = self.out
+        total: int | None = None
+        leaves: list[tuple[bool, int]] = []
+        stack = [(False, i)]
+        while stack:
+            minus, j = stack.pop()
+            op, args = out.ops[j], out.args[j]
+            if op is ADD or op is SUBTRACT:
+                stack += [(minus ^ (op is SUBTRACT), args[1]), (minus, args[0])]
+            elif op is einsum and out.attrs[j][0].startswith(",") and out.ops[args[0]] is not CONST:
+                leaves.append((minus, j))
+            else:
+                return None
+        for minus, j in sorted(leaves):
+            term = times(out, number, j)
+            if total is None:
+                total = out.build(NEGATIVE, (term,)) if minus else term
+            else:
+                total = out.build(SUBTRACT if minus else ADD, (total, term))
+        return total
 
     def _sum(self, i: int) -> int:
         """The terms of the sum at node `i`, like ones merged."""
