@@ -41,6 +41,7 @@ STATUS = {
     "differentiable": "traced, differentiable",
     "partly": "traced, differentiable by some arguments",
     "constant": "traced, constant: derivative zero",
+    "values": "traced; its derivative is refused",
     "refused": "refused",
     "plain": "of plain numbers only",
     "not traced": "not traced",
@@ -126,6 +127,7 @@ TRIED: list[tuple[Any, ...]] = [
     ((2, 4), V),
     (2, 5, V),
     (2.0, 1.5, V),
+    (PLACES * 1.0 + 1.5,),
     (V, [V > 0.4], [np.sin, np.cos]),
     (M, V[:3]),
 ]
@@ -157,7 +159,7 @@ def status(full: str, f: Any) -> str:
     found = {trial for args in TRIED if (trial := tried(f, args))}
     if "differentiable" in found:
         return "partly" if "refused" in found else "differentiable"
-    return "constant"
+    return "values" if "refused" in found else "constant"
 
 
 def tried(f: Any, args: Sequence[Any]) -> str:
@@ -232,7 +234,7 @@ def _section(name: str, module: Any, known: dict[str, str]) -> list[str]:
         if how == "refused":
             hints.setdefault(NAMED_REFUSED.get(full) or REFUSED[f], []).append(own)
             continue
-        group = _group(full, f) if how in ("differentiable", "constant", "partly") else ""
+        group = _group(full, f) if how in ("differentiable", "constant", "partly", "values") else ""
         rows.setdefault((how, group), []).append(own)
     lines = [f"## {name}", "| status | | functions |", "| --- | --- | --- |"]
     lines += [

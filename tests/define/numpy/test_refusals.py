@@ -364,14 +364,14 @@ def matrix_root(x: Any) -> Any:
     return scipy.linalg.sqrtm(np.outer(x, x))  # here
 
 
-@refused("scipy.special.sici can't be traced: write it with functions that can be (docs/numpy.md)")
+@refused("scipy.special.owens_t can't be traced: write it with functions that can be (docs/numpy.md)")
 def unknown_ufunc(x: Any) -> Any:
-    return scipy.special.sici(x)  # here
+    return scipy.special.owens_t(x, x)  # here
 
 
-@refused("scipy.special.zeta can't be traced: see docs/numpy.md")
+@refused("scipy.special.diric can't be traced: see docs/numpy.md")
 def unknown_special(x: Any) -> Any:
-    return scipy.special.zeta(x)  # here
+    return scipy.special.diric(x, 3)  # here
 
 
 @refused("scipy.stats.norm.pdf takes numbers, not a traced array: it is not among the functions that can be traced")

@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.define.numpy.broadcast import elementwise
 from symgrad.define.numpy.special import compose
+from symgrad.define.numpy.tracer import graph_of, is_traced, refuse
+from symgrad.graph import REGISTER
 
 
 def _of(name: str) -> Callable[..., Any]:
@@ -78,6 +81,37 @@ def _shifted(name: str, scale: float, shift: float, factor: float = 1.0) -> Call
     return lambda n, x: factor * own(n, x * scale + shift)
 
 
+def _applied(name: str, *values: Any, **attrs: Any) -> Any:
+    """The operation, in float32 where all arrays are of that dtype."""
+    narrow = all(isinstance(v, (int, float)) or v.dtype == np.float32 for v in values)
+    dtype = "float32" if narrow else "float64"
+    return elementwise(REGISTER[name], values, (dtype,) * len(values), graph_of(*values), **attrs)
+
+
+def _pair(*names: str) -> Callable[[Any], Any]:
+    return lambda x: tuple(_applied(n, x) for n in names)
+
+
+def lambertw(z: Any, k: Any = 0, tol: float = 1e-8) -> Any:
+    """The real value (SciPy gives a complex array with imaginary part 0); NaN where there is none."""
+    if is_traced(k) or np.ndim(k) or k not in (0, -1):
+        refuse("scipy.special.lambertw of a traced branch: k is 0 or -1, the branches with real values")
+    return _applied("lambertw", z, k=int(k))
+
+
+def zeta(x: Any, q: Any = None, out: Any = None) -> Any:
+    return _applied("riemann_zeta", x) if q is None else _applied("zeta", x, q)
+
+
+def _spherical(name: str) -> Callable[..., Any]:
+    def meaning(n: Any, z: Any, derivative: bool = False) -> Any:
+        if is_traced(n) or np.ndim(n) or derivative:
+            refuse(f"scipy.special.{name} of a traced order or with derivative=: give one whole number, and sg.grad")
+        return _applied(name, z, n=int(n))
+
+    return meaning
+
+
 def _degrees(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: f(x * (math.pi / 180))
 
@@ -117,6 +151,14 @@ compose(
         "cotdg": lambda x: 1 / _degrees(np.tan)(x),
         "yn": lambda n, x: _of("yv")(n, x),
         "round": np.rint,
+        "sici": _pair("si", "ci"),
+        "shichi": _pair("shi", "chi"),
+        "lambertw": lambertw,
+        "zeta": zeta,
+        "zetac": lambda x: _applied("riemann_zeta", x) - 1,
+        "spherical_jn": _spherical("spherical_jn"),
+        "spherical_yn": _spherical("spherical_yn"),
+        "spherical_in": _spherical("spherical_in"),
         "softplus": lambda x: np.logaddexp(x, 0.0),
     }
 )
