@@ -156,7 +156,13 @@ def status(full: str, f: Any) -> str:
         if full in NAMED_REFUSED or f in REFUSED:
             return "refused"
         return "plain" if f in PLAIN or full in PLAIN_NAMED else "not traced"
-    found = {trial for args in TRIED if (trial := tried(f, args))}
+    found: set[str] = set()
+    for args in TRIED:
+        found.add(tried(f, args))
+        if "differentiable" in found and not full.startswith(
+            "scipy.special"
+        ):  # there, some arguments have no derivative
+            break
     if "differentiable" in found:
         return "partly" if "refused" in found else "differentiable"
     return "values" if "refused" in found else "constant"

@@ -500,8 +500,9 @@ def test_lists_are_containers() -> None:
     assert np.array_equal(
         sg.function(lambda A, x: np.array(A) @ np.array(x))([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]), [3.0, 7.0]
     )
-    with pytest.raises(TypeError, match="unsupported operand"):
+    with pytest.raises(TypeError, match="unsupported operand") as e:
         sg.function(lambda A, x: A @ x)([[1.0, 2.0]], [1.0, 2.0])
+    assert e.value.__notes__ == ["a list is a container of numbers here: give an array, or write np.array(x)"]
 
 
 def test_arrays_of_frameworks() -> None:

@@ -54,6 +54,8 @@ def trace(
                 raise cause from None
             if isinstance(e, TypeError) and "<traced " in str(e):
                 raise TraceError(f"{e}: its number is not known while the function is traced{line_of(e)}") from None
+            if isinstance(e, TypeError) and "'list'" in str(e):
+                e.add_note("a list is a container of numbers here: give an array, or write np.array(x)")
             raise
     leaves, structure = flatten(result)
     numbers = [leaf is result or isinstance(leaf, bool) or not is_static(leaf) for leaf in leaves]
