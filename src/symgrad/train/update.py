@@ -75,6 +75,7 @@ class Built:
         f = self.function
         changed = len(f.outputs) - 1
         if not self._arrays:
+            f.compile()
 
             def through(*values: Any) -> float:
                 held = values[:changed]
@@ -162,7 +163,8 @@ class TrainStep:
             fixed = [x if is_static(x) else NUMBER for x in own]
             structures.append(Structure(spec, tuple(fixed)))
             names += [p for p, f in zip(names_of(n, spec), fixed, strict=True) if f is NUMBER]
-            leaves += [as_array(self.loss.name, x) for x, f in zip(own, fixed, strict=True) if f is NUMBER]
+            numbers = [x for x, f in zip(own, fixed, strict=True) if f is NUMBER]
+            leaves += [x if isinstance(x, (int, float)) else as_array(self.loss.name, x) for x in numbers]
         if len(set(names)) < len(names):
             every = [(n, p, f) for n, s in zip(self.params, structures, strict=True) for p, f in _paths(s)]
             names = ["_".join(map(str, (n, *p))) for n, p, f in every if f is NUMBER]

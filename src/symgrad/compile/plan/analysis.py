@@ -86,6 +86,15 @@ class Analysis:
             return math.prod(label_sizes(g, i).values())
         return math.prod(g.types[g.args[i][0] if self.kinds[i] in (REDUCE, REGION) and g.args[i] else i].lengths)
 
+    def order(self) -> list[int]:
+        """The live nodes: first numbers that are made of numbers alone, so that no pass over arrays waits for one."""
+        g = self.g
+        first = [not t.shape for t in g.types]
+        for i, args in enumerate(g.args):
+            first[i] = first[i] and all(first[a] for a in args)
+        live = [i for i, needed in enumerate(self.live) if needed]
+        return [i for i in live if first[i]] + [i for i in live if not first[i]]
+
     def _float_dtypes(self) -> list[str | None]:
         g = self.g
         found: list[str | None] = [None] * len(g)

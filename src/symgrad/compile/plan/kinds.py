@@ -9,6 +9,7 @@ from typing import Any
 from symgrad.compile.llvm.nest import takes
 from symgrad.compile.plan.views import Index, Shape
 from symgrad.graph import CONST, INPUT, Graph, named
+from symgrad.graph.type import FLOATS
 from symgrad.ops.subscripts import parse, sums
 
 LEAF, VIEW, MAP, REDUCE, PRODUCT, REGION, LIBRARY = "leaf", "view", "map", "reduce", "product", "region", "library"
@@ -59,6 +60,8 @@ def kind(g: Graph, i: int) -> str:
     if op.kind not in ("elementwise", "constant") or not g.args[i]:
         return LIBRARY
     types = [g.types[a] for a in g.args[i]]
+    if name == "cast" and types[0].dtype in FLOATS and g.types[i].dtype in FLOATS:
+        return MAP  # loads and stores of nests convert
     same = all(t.shape == g.types[i].shape for t in types)
     return MAP if same and nestable(name, g.attrs[i], tuple([t.dtype for t in types])) else LIBRARY
 

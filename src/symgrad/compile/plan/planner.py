@@ -66,9 +66,8 @@ class Planner:
             self.finished[i] = -1
             given.append(view.buffer)
         results = {o: self.result(o) for o in known.outputs}
-        for i, needed in enumerate(known.live):
-            if needed:
-                self.visit(i)
+        for i in known.order():
+            self.visit(i)
         for o in known.outputs:
             if known.kinds[o] == kinds.LEAF:
                 self.write(o, results[o], -1)
