@@ -58,12 +58,13 @@ CASES = {
         rf"\begin{{aligned}}x_{{0}} &= {S} \\ & \operatorname{{diag}}\left(x_{{0}}\right) - "
         r"x_{0} x_{0}^{T}\end{aligned}",
     ),
-    "tanh layer": Case(
+    "log cosh of a layer": Case(
         lambda x, A, b: np.sum(np.log(np.cosh(A @ x - b))),
         0,
         (x, A, b),
-        "",
+        r"A^{T} \operatorname{diag}\left(\mathbf{1} - \tanh_{\circ}\left(A x - b\right)^{\circ 2}\right) A",
     ),
+    "tanh layer": Case(lambda x, A, b: np.sum(np.tanh(A @ x - b) ** 2), 0, (x, A, b), ""),
     "elements": Case(
         lambda X: np.sum(np.sin(X)),
         0,
@@ -159,3 +160,10 @@ def test_the_parts_of_nested_parameters_have_their_names():
     text = gradient.latex()
     assert "w" in text
     assert "b" in text
+
+
+def test_log_cosh_does_not_overflow_in_its_derivatives():
+    f = sg.function(lambda x: np.sum(np.log(np.cosh(x))))
+    far = np.array([-800.0, 0.5, 800.0])
+    np.testing.assert_allclose(sg.grad(f)(far), np.tanh(far), rtol=1e-14)
+    np.testing.assert_allclose(sg.hessian(f)(far), np.diag(1 - np.tanh(far) ** 2), atol=1e-15)

@@ -180,6 +180,8 @@ def _divide(g: Graph, args: Args, _: Any) -> int | None:
         y = number(g, b)
         if y.__class__ in _EXACT and y != 0:
             return g.build(multiply, (_fold(g, b, Fraction(1) / y), a))
+    if a == b and g.types[a].shape and g.types[a].dtype[0] == "f":
+        return spread(g, g.const(1, g.types[a].dtype), g.types[a].lengths)  # wherever it is, as of scalars
     if oa is negative:
         if ob is negative:
             return g.build(divide, (g.args[a][0], g.args[b][0]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from symgrad.graph import CONST, REGISTER, Graph, Node
@@ -16,6 +16,7 @@ from symgrad.simplify.flat import DIVIDE, POWER, SUMS, Flat
 
 LOG, LOG1P, EXP, EXPM1 = (REGISTER[n] for n in ("log", "log1p", "exp", "expm1"))
 SIGMOID, SOFTPLUS, LOGADDEXP = (REGISTER[n] for n in ("sigmoid", "softplus", "logaddexp"))
+SINH, COSH, TANH, MULTIPLY = (REGISTER[n] for n in ("sinh", "cosh", "tanh", "multiply"))
 NOTE = "stable form: "
 
 Make = Callable[[Callable[[int], Node]], Node]
@@ -60,7 +61,7 @@ def rewrites(graph: Graph, roots: Sequence[int]) -> list[str]:
 
 
 def _hits(graph: Graph, roots: Sequence[int]) -> dict[int, Hit]:
-    known = (EXP, LOG, LOG1P, SIGMOID)
+    known = (EXP, LOG, LOG1P, SIGMOID, COSH)
     if not any(op in known for op in graph.ops):
         return {}
     return _Search(Flat(graph, roots)).run()
@@ -95,7 +96,9 @@ class _Search:
                 v = args[args[i][0]][0]
                 hit = Hit("log1p(exp(u)) as softplus(u)", lambda n, v=v: SOFTPLUS(n(v)))
             elif op is DIVIDE:
-                hit = self._divide(i, *args[i])
+                hit = self._divide(i, *args[i]) or self._hyperbolic(i)
+            elif op is MULTIPLY:
+                hit = self._hyperbolic(i)
             elif op is SIGMOID:
                 self.sigmoids[i] = (1, args[i][0])
             elif op in SUMS and i not in inside:
@@ -166,6 +169,20 @@ class _Search:
         sign, w = self.sigmoids[i] = (-self.sigmoids[e][0], self.sigmoids[e][1])
         return Hit("1 - sigmoid(u) as sigmoid(-u)", lambda n: SIGMOID(_signed(n(w), sign)))
 
+    def _hyperbolic(self, i: int) -> Hit | None:
+        """sinh(u)/cosh(u), with other factors above: a quotient, or a product with a quotient."""
+        g = self.graph
+        a, b = g.args[i]
+        pairs = [(a, b, None)]
+        if g.ops[i] is MULTIPLY:
+            pairs = [(x, g.args[y][1], g.args[y][0]) for x, y in ((a, b), (b, a)) if g.ops[y] is DIVIDE]
+        elif g.ops[a] is MULTIPLY:
+            pairs += [(x, b, y) for x, y in (g.args[a], g.args[a][::-1])]
+        for x, below, rest in pairs:
+            if g.ops[x] is SINH and g.ops[below] is COSH and g.args[x] == g.args[below]:
+                return Hit("sinh(u)/cosh(u) as tanh(u)", partial(_tanh, u=g.args[x][0], rest=rest))
+        return None
+
     def _divide(self, i: int, a: int, b: int) -> Hit | None:
         """a / (1 + exp(v)) and exp(v) / (1 + exp(v)); also over powers of the sum, and exp(u)/(exp(u) + exp(v))."""
         g = self.graph
@@ -197,6 +214,12 @@ class _Search:
             return None
         other = w if top == v else v
         return Hit("exp(u)/(exp(u) + exp(v)) as sigmoid(u - v)", lambda n: SIGMOID(n(top) - n(other)))
+
+
+def _tanh(n: Callable[[int], Node], u: int, rest: int | None) -> Node:
+    x = n(u)
+    tanh = Node(x.graph, x.graph.build(TANH, (x.id,)))
+    return tanh if rest is None else n(rest) * tanh
 
 
 def _signed(x: Node, sign: int) -> Node:
