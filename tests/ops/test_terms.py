@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.derive import tensors
-from symgrad.graph import Graph, Node, Type
-from symgrad.ops.einsum import contract
+from symgrad.graph import REGISTER, Graph, Node, Type
+from symgrad.ops.einsum import contract, einsum
 from symgrad.ops.terms import Terms, terms
 from tests.ops.test_einsum import Product, value
 
@@ -64,3 +64,19 @@ def test_kronecker_diagonal_and_low_rank_are_seen():
     (term,) = terms(g, (-3 * t).id, whole={t.id}).terms
     assert (term.number, term.scalars, term.factors) == (-3, (), ((t.id, (0, 1)),))
     assert [x.number for x in terms(g, (u - 2 * v).id).terms] == [1, -2]
+
+
+def test_a_sum_over_what_is_constant_counts_it_as_often():
+    g = Graph()
+    a, b, c = (
+        Node(g, g.input(name, Type("float64", shape))) for name, shape in (("a", (3, 4)), ("b", (4,)), ("c", (3, 4)))
+    )
+    repeated = contract(g, [(b.id, (1,))], (0, 1), {0: 3, 1: 4})
+    both = g.add(REGISTER["add"], (a.id, repeated))
+    kept = g.add(einsum, (both,), ("ij->j",))  # as it stands where rewriting would not pay
+    wide = contract(g, [(kept, (0,)), (c.id, (1, 2))], (0, 1, 2))
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=s) for s in ((3, 4), (4,), (3, 4))]
+    inputs = [a.id, b.id, c.id]
+    for r in (kept, wide):
+        np.testing.assert_allclose(dense(g, terms(g, r), inputs, arrays), value(g, r, inputs, arrays))

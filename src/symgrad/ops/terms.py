@@ -6,6 +6,7 @@ Nothing is built or computed here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 from fractions import Fraction
 from typing import NamedTuple
@@ -41,12 +42,13 @@ class Terms(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """A term some of whose factors may still be taken apart."""
+    """A term some of whose factors may still be taken apart; `summed`: the labels that it is summed over."""
 
     number: int | float | Fraction
     scalars: tuple[int, ...]
     factors: tuple[Part, ...]
     todo: tuple[Part, ...]
+    summed: tuple[int, ...] = ()
 
 
 def terms(g: Graph, i: int, whole: Container[int] = frozenset()) -> Terms:
@@ -64,7 +66,9 @@ def terms(g: Graph, i: int, whole: Container[int] = frozenset()) -> Terms:
     while stack:
         term = stack.pop()
         if not term.todo:
-            found.append(Term(term.number, term.scalars, term.factors))
+            held = {x for _, labels in term.factors for x in labels}
+            times = math.prod(sizes[x] for x in term.summed if x not in held)  # a sum of what is constant along it
+            found.append(Term(term.number * times, term.scalars, term.factors))
             continue
         (j, labels), *others = term.todo
         rest = tuple(others)
@@ -80,7 +84,10 @@ def terms(g: Graph, i: int, whole: Container[int] = frozenset()) -> Terms:
         elif op is MULTIPLY and labels:
             stack.append(term._replace(todo=((args[0], labels), (args[1], labels), *rest)))
         elif op.name == "einsum" and (j == i or _opened(g, j)):
-            stack.append(term._replace(todo=(*_inside(g, j, labels, sizes), *rest)))
+            known = len(sizes)
+            inside = _inside(g, j, labels, sizes)
+            summed = (*term.summed, *range(known, len(sizes)))
+            stack.append(term._replace(todo=(*inside, *rest), summed=summed))
         elif op in (ADD, SUBTRACT) and (len(labels) > 2 or alone) and labels and len(stack) + len(found) < MOST:
             second = -term.number if op is SUBTRACT else term.number
             stack.append(term._replace(number=second, todo=((args[1], labels), *rest)))
