@@ -96,3 +96,23 @@ def test_numbers_stand_at_the_smaller_array():
     inverse = np.linalg.inv(X)
     want = np.einsum("ji,lk->ijkl", inverse, inverse) - np.einsum("jk,li->ijkl", inverse, inverse)
     np.testing.assert_allclose(f(X), np.linalg.det(X) * want, rtol=1e-10)
+
+
+def test_deviations_from_a_mean_add_up_to_nothing():
+    x = RNG.normal(size=7) + 100
+    gradient = sg.grad(sg.function(lambda x: np.var(x)))
+    np.testing.assert_allclose(gradient(x), 2 / 7 * (x - x.mean()), rtol=1e-12)
+    assert gradient.latex() == r"\frac{2}{7} \left(x - \frac{\mathbf{1}^{T} x}{7} \mathbf{1}\right)"
+    hessian = sg.hessian(sg.function(lambda x: np.var(x)))
+    np.testing.assert_allclose(hessian(x), 2 / 7 * (np.eye(7) - 1 / 7), rtol=1e-12, atol=1e-15)
+    columns = sg.grad(sg.function(lambda X: np.sum((X - X.mean(axis=0)) ** 2)))
+    np.testing.assert_allclose(columns(X), 2 * (X - X.mean(axis=0)), rtol=1e-12)
+
+
+def test_other_differences_are_added_up():
+    f = sg.function(lambda x, m: np.sum(x - m) * np.sum(x - np.mean(x[:2])))
+    x = RNG.normal(size=5)
+    np.testing.assert_allclose(f(x, 0.25), np.sum(x - 0.25) * np.sum(x - np.mean(x[:2])), rtol=1e-12)
+    rows = sg.function(lambda X: np.sum(np.sum(X - X.mean(axis=0), axis=1) ** 3))
+    np.testing.assert_allclose(rows(X), np.sum(np.sum(X - X.mean(axis=0), axis=1) ** 3), rtol=1e-12)
+    np.testing.assert_allclose(sg.grad(rows)(X).sum(axis=0), 0, atol=1e-12)

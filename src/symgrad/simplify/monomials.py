@@ -8,11 +8,14 @@ Values change by rounding only, for finite arguments.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
 from symgrad.graph import CONST, REGISTER, Graph
 from symgrad.graph.node import spread
+from symgrad.ops.einsum import contract, parse
+from symgrad.ops.repeated import repeated
 
 ADD, SUBTRACT, NEGATIVE = (REGISTER[n] for n in ("add", "subtract", "negative"))
 MULTIPLY, DIVIDE, POWER, SQRT = (REGISTER[n] for n in ("multiply", "divide", "integer_power", "sqrt"))
@@ -33,7 +36,7 @@ Sum = dict[Powers, Number]
 def gather_powers(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     """`roots` with the numbers in front of arrays gathered, in a new graph; the same one where that costs more."""
     numbers = sum(not t.shape and op in NUMBERS for t, op in zip(graph.types, graph.ops, strict=True))
-    if numbers < 2 or len(graph) > MOST or not any(t.shape for t in graph.types):
+    if not numbers or len(graph) > MOST or not any(t.shape for t in graph.types):
         return graph, list(roots)
     gathering = _Gathering(graph, roots)
     if gathering.out.operations(gathering.roots) <= graph.operations(roots):
@@ -75,6 +78,10 @@ class _Gathering:
                     self.sums[i] = {}
                 continue
             self.new[i] = self.out.build(op, tuple([self.new[a] for a in args]), attrs)
+            if op.name == "einsum" and t.dtype[0] == "f" and _of_deviations(self.out, self.new[i]):
+                self.new[i] = spread(self.out, self.out.const(0, t.dtype), t.lengths)
+                if not t.shape:
+                    self.sums[i] = {}
         self.roots = [self.new[r] for r in roots]
 
     def _sum(self, i: int) -> Sum | None:
@@ -146,6 +153,21 @@ class _Gathering:
         if n.denominator == 2:
             base, n = self.out.build(SQRT, (base,)), 2 * n
         return base if n == 1 else self.out.build(POWER, (base,), (int(n),))
+
+
+def _of_deviations(g: Graph, i: int) -> bool:
+    """Whether node `i` sums deviations from a mean along the axes that the mean is of: x - mean(x)."""
+    if g.ops[i].name != "einsum" or len(g.args[i]) != 1 or g.ops[g.args[i][0]] is not SUBTRACT:
+        return False
+    (labels,), kept = parse(g.attrs[i][0])
+    x, mean = g.args[g.args[i][0]]
+    m, axes = repeated(g, mean)
+    if len(set(labels)) < len(labels) or tuple(labels[k] for k in axes) != kept or len(kept) == len(labels):
+        return False
+    lengths = dict(zip(labels, g.types[x].lengths, strict=True))
+    n = math.prod(length for label, length in lengths.items() if label not in kept)
+    part = g.const(Fraction(1, n), g.types[i].dtype) if n else -1
+    return n > 1 and contract(g, [(part, ()), (x, labels)], kept) == m
 
 
 def _times(a: Powers, b: Powers, n: Fraction) -> Powers:
