@@ -202,12 +202,12 @@ def _of_file(arguments: argparse.Namespace, path: str, name: str) -> int:
     second = arguments.run is _hessian or order == 2
     if order not in (1, 2):
         raise ArgumentError(f"--order {order}: of a function of arrays 1, or 2 for the Hessian")
-    given = examples(f, module, arguments.shapes) if isinstance(f, PythonFunction) else []
-    own = f.specialise(*given) if isinstance(f, PythonFunction) else f
+    given = examples(f, module, arguments.shapes) if isinstance(f, PythonFunction) else {}
+    own = f.specialise(**given) if isinstance(f, PythonFunction) else f
     wrt = (arguments.wrt[0] if len(arguments.wrt) == 1 else arguments.wrt) if arguments.wrt else None
     is_number = len(own.outputs) == 1 and not own.graph.types[own.outputs[0]].shape
     derived = hessian(f, wrt) if second else grad(f, wrt) if is_number else jacobian(f, wrt)
-    shown = derived.specialise(*given) if isinstance(f, PythonFunction) else derived
+    shown = derived.specialise(**given) if isinstance(f, PythonFunction) else derived
     return _show(shown, "hessian" if second else "gradient" if is_number else "jacobian", arguments)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import re
 import sys
 from collections.abc import Sequence
@@ -57,33 +56,28 @@ def load(path: str, name: str) -> tuple[PythonFunction | Function, Any]:
         return fn, module
     if not callable(fn):
         raise ArgumentError(f"{name} in {path} is no function but {type(fn).__name__}")
-    return from_python(fn, _sizes(fn)), module
+    return from_python(fn), module
 
 
-def _sizes(fn: Any) -> list[str]:
-    """Parameters whose defaults are integers: numbers of steps, powers, axes; a formula has them as they are."""
-    try:
-        return [p.name for p in inspect.signature(fn).parameters.values() if type(p.default) is int]
-    except (TypeError, ValueError):
-        return []  # from_python tells
+def examples(f: PythonFunction, module: Any, shapes: Sequence[str]) -> dict[str, Any]:
+    """Arguments by name: of the shapes given, of the module's `example_inputs`, or of the annotations.
 
-
-def examples(f: PythonFunction, module: Any, shapes: Sequence[str]) -> list[Any]:
-    """An argument per parameter: of the shapes given, of the module's `example_inputs`, or of the annotations."""
+    Parameters with defaults may be left out.
+    """
     parameters = f.signature.parameters
     if shapes:
         given = dict(_shape(text) for text in shapes)
         unknown = [n for n in given if n not in parameters]
         if unknown:
             raise ArgumentError(f"--shapes {unknown[0]}: {f.name} has {', '.join(parameters)}")
-        return [_value(f, n, given.get(n)) for n in parameters]
+        return _with_defaults(f, {n: _ones(shape) for n, shape in given.items()})
     stored = getattr(module, "example_inputs", None)
     if isinstance(stored, dict) and f.name in stored:
         stored = stored[f.name]
     if isinstance(stored, dict) and set(stored) <= set(parameters):
-        return [stored[n] if n in stored else _value(f, n, None) for n in parameters]
+        return _with_defaults(f, stored)
     if isinstance(stored, (tuple, list)):
-        return list(stored)
+        return dict(zip(parameters, stored, strict=False))
     return _annotated(f)
 
 
@@ -96,24 +90,26 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name.strip(), tuple(int(n) for n in re.findall(r"\d+", sizes))
 
 
-def _value(f: PythonFunction, name: str, shape: tuple[int, ...] | None) -> Any:
-    default = f.signature.parameters[name].default
-    if shape is None:
-        if default is inspect.Parameter.empty:
+def _with_defaults(f: PythonFunction, given: dict[str, Any]) -> dict[str, Any]:
+    """`given`, if nothing is missing."""
+    for name, p in f.signature.parameters.items():
+        if name not in given and p.default is p.empty:
             raise ArgumentError(f"{f.name}: there is no shape for {name}; add it, as in --shapes {name}=10x3")
-        return default
+    return given
+
+
+def _ones(shape: Sequence[int]) -> Any:
     return np.ones(shape) if shape else 1.0
 
 
-def _annotated(f: PythonFunction) -> list[Any]:
+def _annotated(f: PythonFunction) -> dict[str, Any]:
     """Arguments of the shapes that the annotations spell: `w: "d"`, `X: "n d"`, jaxtyping's `Float[Array, "n d"]`."""
     sizes: dict[str, int] = {}
-    found = []
-    for p in f.signature.parameters.values():
+    found = {}
+    for name, p in f.signature.parameters.items():
         text = _dimensions(p.annotation)
         if text is None:
-            if p.default is not inspect.Parameter.empty:
-                found.append(p.default)
+            if p.default is not p.empty:
                 continue
             raise ArgumentError(_no_shapes(f))
         shape = []
@@ -124,7 +120,7 @@ def _annotated(f: PythonFunction) -> list[Any]:
                 if word not in sizes and len(sizes) == len(_SIZES):
                     raise ArgumentError(f"{f.name}: more than {len(_SIZES)} different dimensions; give --shapes")
                 shape.append(sizes.setdefault(word, _SIZES[len(sizes) % len(_SIZES)]))
-        found.append(np.ones(shape) if shape else 1.0)
+        found[name] = _ones(shape)
     return found
 
 

@@ -209,3 +209,44 @@ def test_derivatives_are_those_of_jax(data: Any) -> None:
     np.testing.assert_allclose(
         np.concatenate([np.ravel(p) for p in products]), found.sum(1), rtol=1e-7, atol=10 * slack
     )
+
+
+def same(found: Any, want: Any) -> None:
+    found, want = (v if isinstance(v, tuple) else (v,) for v in (found, want))
+    scale = 1e-9 * (1 + max(float(np.max(np.abs(w), initial=0)) for w in want))
+    for a, b in zip(found, want, strict=True):
+        assert np.shape(a) == np.shape(b)
+        np.testing.assert_allclose(np.asarray(a), b, rtol=1e-8, atol=scale)
+
+
+@pytest.mark.slow
+@settings(max_examples=4 * EXAMPLES, deadline=None, derandomize=EXAMPLES <= 30)
+@given(st.data())
+def test_every_way_out_gives_the_same(data: Any) -> None:
+    """The written source, PyTorch, JAX, vmap, sparse Jacobians and chunks, against the function itself."""
+    torch = pytest.importorskip("torch")
+    f = program(data.draw)
+    args, by = list(START.values()), (0, 1, 2)
+    own = sg.function(lambda x, M, s: f(np, x, M, s), name="f")
+    gradient, hessian = sg.grad(own, wrt=by), sg.hessian(own, wrt="M")
+    for made in (gradient.specialise(*args), hessian.specialise(*args)):
+        want = made(*args)
+        scope: dict[str, Any] = {}
+        exec(made.python(), scope)  # our own text, as a user would run it
+        same(scope[made.name.replace(" ", "_")](*args), want)
+        same(jax.tree.map(lambda t: t.numpy(), made.torch()(*(torch.tensor(a) for a in args))), want)
+        with jax.enable_x64(True):
+            same(jax.tree.map(np.asarray, made.jax()(*args)), want)
+        assert made.latex().count("{") == made.latex().count("}")
+    sparse = sg.hessian(own, wrt="x", sparse=True)(*args)
+    x = sg.hessian(own, wrt="x")(*args)
+    np.testing.assert_allclose(sparse.toarray(), x, rtol=1e-8, atol=1e-9 * (1 + np.max(np.abs(x))))
+    points = [np.stack([a, 0.9 * a]) for a in args]
+    mapped = sg.vmap(gradient)(*points)
+    for k in range(2):
+        for many, one in zip(mapped, gradient(*(p[k] for p in points)), strict=True):
+            np.testing.assert_allclose(many[k], one, rtol=1e-8, atol=1e-9 * (1 + np.max(np.abs(one), initial=0)))
+    parts = sg.hessian(own, wrt="M", memory=400)(*args)
+    want = hessian(*args)
+    got = np.concatenate([part for _, part in parts]) if not isinstance(parts, np.ndarray) else parts
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9 * (1 + np.max(np.abs(want))))

@@ -34,6 +34,7 @@ CALLS: dict[str, str] = {
     "softplus": "np.logaddexp(0.0, {0})",
     "sinc": "np.sinc({0}/np.pi)",
     "cast": "({0})",
+    "mask": "np.where({0}, {1}, 0.0)",
     "riemann_zeta": "special.zeta({0})",
     "fresnels": "special.fresnel({0})[0]",
     "fresnelc": "special.fresnel({0})[1]",
