@@ -5,6 +5,7 @@ from symgrad.defining import function
 from symgrad.errors import (
     ArgumentError,
     CacheWarning,
+    ConvergenceError,
     DtypeError,
     FormulaError,
     SymgradError,
@@ -16,6 +17,7 @@ from symgrad.generic import PythonFunction
 from symgrad.mapping import vmap
 from symgrad.products import hvp, jvp, vjp
 from symgrad.train.fit import fit
+from symgrad.train.loop import Training, train
 from symgrad.train.optimizers import adam, momentum, sgd
 from symgrad.train.result import FitResult
 from symgrad.train.update import train_step
@@ -26,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError",
     "CacheWarning",
+    "ConvergenceError",
     "DtypeError",
     "FitResult",
     "FormulaError",
@@ -33,6 +36,7 @@ __all__ = [
     "PythonFunction",
     "SymgradError",
     "TraceError",
+    "Training",
     "UnsupportedError",
     "adam",
     "derivative",
@@ -45,6 +49,7 @@ __all__ = [
     "jvp",
     "momentum",
     "sgd",
+    "train",
     "train_step",
     "value_and_grad",
     "vjp",

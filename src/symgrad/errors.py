@@ -33,5 +33,9 @@ class TraceError(SymgradError, TypeError):
     """
 
 
+class ConvergenceError(SymgradError, ArithmeticError):
+    """An iteration that did not arrive: what it reached is in the message."""
+
+
 class CacheWarning(UserWarning):
     """The cache of compiled code is not used, and why."""

@@ -14,9 +14,16 @@ PATIENCE = 1.0
 
 
 class Progress:
-    """Counts evaluations. `wanted`: True shows a bar, False never, None where stderr is a terminal."""
+    """Counts evaluations, or what `unit` says.
 
-    def __init__(self, wanted: bool | None) -> None:
+    wanted: True shows a bar, False never, None where stderr is a terminal.
+    total: how many there will be, where that is known.
+    """
+
+    def __init__(
+        self, wanted: bool | None, what: str = "fit", unit: str = "evaluations", total: int | None = None
+    ) -> None:
+        self._about = {"desc": what, "unit": f" {unit}", "total": total}
         self._tqdm = _load(wanted)
         self._begin = time.perf_counter()
         self._count = 0
@@ -30,7 +37,7 @@ class Progress:
         if self._bar is None:
             if time.perf_counter() - self._begin < PATIENCE:
                 return
-            self._bar = self._tqdm(desc="fit", unit=" evaluations", initial=self._count)
+            self._bar = self._tqdm(**self._about, initial=self._count)
         self._bar.set_postfix_str(f"{value():.6g}", refresh=False)
         self._bar.update(1)
 
