@@ -82,8 +82,10 @@ def test_formulas(model: str, capsys: pytest.CaptureFixture[str], argv: list[str
 def test_logistic_regression_reads_as_in_a_textbook(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     shapes = ["--shapes", "w=5", "X=20x5", "y=20"]
     text = run(capsys, "hessian", "model.py:logistic", *shapes, "--to", "latex")
-    assert text.startswith(r"X^{T} \operatorname{diag}\left(")
-    assert text.endswith(r"\right) X")
+    assert r"\sigma_{\circ}\left(y \circ X w\right)" in text
+    assert (
+        r"X^{T} \operatorname{diag}\left(y^{\circ 2} \circ x_{0} \circ \left(\mathbf{1} - x_{0}\right)\right) X" in text
+    )
 
 
 def test_jacobians_of_what_is_no_number(model: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -147,8 +147,8 @@ CASES = {
         logistic,
         0,
         (normal(d), XD, np.sign(normal(n))),
-        r"X^{T} \operatorname{diag}\left(y^{\circ 2} \circ \sigma_{\circ}\left(y \circ X w\right) \circ "
-        r"\sigma_{\circ}\left(-\left(y \circ X w\right)\right)\right) X",
+        r"\begin{aligned}x_{0} &= \sigma_{\circ}\left(y \circ X w\right) \\ & X^{T} \operatorname{diag}\left("
+        r"y^{\circ 2} \circ x_{0} \circ \left(\mathbf{1} - x_{0}\right)\right) X\end{aligned}",
         logistic_hand,
         2 * n * d + 12 * n + n * d + 2 * n * d * d,
         n * d,

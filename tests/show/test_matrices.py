@@ -63,12 +63,13 @@ LOGISTIC = sg.function(
     [w, X, y],
     sp.OneMatrix(1, 9) * sp.HadamardProduct(y, X * w).applyfunc(sp.Lambda(u, sp.log(1 + sp.exp(-u)))),
 )
-SIGMOIDS = r"\sigma_{\circ}\left(y \circ X w\right) \circ \sigma_{\circ}\left(-\left(y \circ X w\right)\right)"
+LOGISTIC_HESSIAN = (
+    r"\begin{aligned}x_{0} &= \sigma_{\circ}\left(y \circ X w\right) \\ & "
+    r"X^{T} \operatorname{diag}\left(y^{\circ 2} \circ x_{0} \circ \left(\mathbf{1} - x_{0}\right)\right) X"
+    r"\end{aligned}"
+)
 LATEX = {
-    "logistic regression": (
-        sg.hessian(LOGISTIC, wrt=w),
-        rf"X^{{T}} \operatorname{{diag}}\left(y^{{\circ 2}} \circ {SIGMOIDS}\right) X",
-    ),
+    "logistic regression": (sg.hessian(LOGISTIC, wrt=w), LOGISTIC_HESSIAN),
     "x'Ax": (sg.grad(sg.function([x, A], x.T * A * x), wrt=x), r"\left(A + A^{T}\right) x"),
     "logdet": (sg.grad(sg.function(A, sp.log(sp.Determinant(A)))), r"A^{-T}"),
     "exp tr": (sg.grad(sg.function(A, sp.exp(sp.Trace(A)))), r"e^{\operatorname{tr}\left(A\right)} I"),

@@ -261,7 +261,7 @@ def _frechet_tangent(tangents: Tangents, a: Node, e: Node, y: Node) -> Node:
     return total
 
 
-def _frechet(g: Graph, args: tuple[int, ...], _: Any) -> int | None:
+def _frechet(g: Graph, args: tuple[int, ...], _: object) -> int | None:
     """In the direction of the identity, which commutes with everything: the exponential itself."""
     return g.build(expm, args[:1]) if g.ops[args[1]].name == "delta" else None
 

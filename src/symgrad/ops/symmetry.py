@@ -9,7 +9,7 @@ ADD, SUBTRACT, NEGATIVE = REGISTER["add"], REGISTER["subtract"], REGISTER["negat
 
 
 def symmetric(g: Graph, i: int) -> bool:
-    """Whether node `i` is seen to be its own transpose: x^T x, A + A^T, identities, sums, multiples, inverses of such."""
+    """Whether node `i` is its own transpose: x^T x, A + A^T, identities, sums, multiples, inverses of such."""
     stack = [i]
     while stack:
         j = stack.pop()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from symgrad.graph import CONST, REGISTER, Graph, Node, Op
+from symgrad.graph.node import spread
 
 Form = Callable[[Op], Callable[..., Any] | None]
 """How an operation is written with simpler ones; None: it stays."""
@@ -27,9 +28,11 @@ def rewritten(graph: Graph, roots: Sequence[int], form: Form, read: bool = False
     """`roots` with every operation that has a `form` expanded by it, again and again until none has.
 
     Constants stand on the right of relations. With `read`, for a reader rather than a machine, the negation of a
-    relation is the opposite relation (of NaN they differ).
+    relation is the opposite relation (of NaN they differ), and beside sigmoid(x), sigmoid(-x) is 1 - sigmoid(x).
     """
     roots = list(roots)
+    if read:
+        graph, roots = _complements(graph, roots)
     while True:
         out = Graph()
         new: dict[int, int] = {}
@@ -56,3 +59,26 @@ def rewritten(graph: Graph, roots: Sequence[int], form: Form, read: bool = False
         graph, roots = out, [new[r] for r in roots]
         if not changed:
             return graph, roots
+
+
+def _complements(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
+    """1 - sigmoid(x) for sigmoid(-x), which is computed without that difference, where sigmoid(x) is there too."""
+    sigmoid, negative = REGISTER["sigmoid"], REGISTER["negative"]
+    live = graph.reach(roots)
+    found = {graph.args[i][0]: i for i, op in enumerate(graph.ops) if live[i] and op is sigmoid}
+    pairs = {i: x for a, i in found.items() if graph.ops[a] is negative and (x := graph.args[a][0]) in found}
+    if not pairs:
+        return graph, list(roots)
+    out = Graph()
+    new: dict[int, int] = {}
+    for i, needed in enumerate(live):
+        if needed and i in pairs:
+            s = out.add(sigmoid, (new[pairs[i]],))
+            type = out.types[s]
+            one = spread(out, out.const(1, type.dtype), type.shape)
+            new[i] = out.add(REGISTER["subtract"], (one, s))
+        elif needed and graph.ops[i] is CONST:
+            new[i] = out.const(*graph.attrs[i])
+        elif needed:
+            new[i] = out.add(graph.ops[i], tuple([new[a] for a in graph.args[i]]), graph.attrs[i], graph.types[i])
+    return out, [new[r] for r in roots]

@@ -226,7 +226,7 @@ class Writer(NamedTuple):
             return Text(f"{self.place(self.texts[j], ATOM)}^{{\\circ {n}}}", POWER)
         pieces = [
             f"{self.place(self.texts[j], ATOM)}^{{\\circ {n}}}" if n > 1 else self.place(self.texts[j], HADAMARD)
-            for j, n in powers.items()
+            for j, n in sorted(powers.items(), key=lambda e: self.texts[e[0]].strength < HADAMARD)  # brackets last
         ]
         return Text(r" \circ ".join(pieces), HADAMARD)
 
