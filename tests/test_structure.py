@@ -37,10 +37,11 @@ ROOMS = {
     "sparse": BELOW | {"function", "arrays"},
     "chunks": BELOW | {"function", "defining", "generic", "tree"},
     "mapping": BELOW | {"function", "defining", "generic", "tree"},
+    "implicit": BELOW | {"function", "defining", "generic", "tree"},
     "transforms": BELOW | {"function", "arrays", "chunks", "sparse", "defining", "generic", "tree"},
     "products": BELOW | {"function", "arrays", "defining", "generic", "tree", "transforms"},
     "train": BELOW | {"function", "defining", "generic", "leaves", "tree", "transforms", "products"},
-    "__init__": {"errors", "ops", "function", "defining", "generic", "mapping", "transforms", "products", "train"},
+    "__init__": {"errors", "ops", "function", "defining", "generic", "implicit", "mapping", "transforms", "products", "train"},
     "source_file": BELOW | {"function", "defining", "generic", "tree"},
     "cli": BELOW
     | {"function", "source_file", "defining", "generic", "tree", "transforms", "products", "train", "__init__"},

@@ -14,6 +14,7 @@ from symgrad.errors import (
 )
 from symgrad.function import Function
 from symgrad.generic import PythonFunction
+from symgrad.implicit import fixed_point, minimize, root
 from symgrad.mapping import vmap
 from symgrad.products import hvp, jvp, vjp
 from symgrad.train.fit import fit
@@ -41,13 +42,16 @@ __all__ = [
     "adam",
     "derivative",
     "fit",
+    "fixed_point",
     "function",
     "grad",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "minimize",
     "momentum",
+    "root",
     "sgd",
     "train",
     "train_step",

@@ -100,7 +100,7 @@ def paths(spec: Any) -> list[tuple[Any, ...]]:
     return spec.paths()
 
 
-LEAF = Structure(optree.tree_structure(0, namespace=_NAMESPACE), (NUMBER,))
+LEAF = Structure(optree.treespec_leaf(namespace=_NAMESPACE), (NUMBER,))
 """One number or array by itself."""
 
 

@@ -152,7 +152,7 @@ PLACED: dict[str, Case] = {
     ),
 }
 EVERY = CASES | PLACED
-OTHERS = {"einsum", "broadcast", "reshape", "element", "stack", "gather"} | {
+OTHERS = {"einsum", "broadcast", "reshape", "element", "stack", "gather", "implicit"} | {
     op.name for module in (linalg, decompositions) for op in vars(module).values() if isinstance(op, Op)
 }
 """Of other test files."""

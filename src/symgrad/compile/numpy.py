@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.compile.implicit import solver
 from symgrad.dialects import numpy_places
 from symgrad.dialects.numpy import lowering
 from symgrad.dialects.numpy_arrays import RANKED, rank_of
@@ -49,6 +50,8 @@ class Reference:
                     self._steps.append((self._size, node_call(graph, i), graph.args[i], {}))
                     self._size += 1
                 self._steps.append((i, itemgetter(take), (whole[key],), {}))
+            elif op.name == "implicit":
+                self._steps.append((i, node_call(graph, i), graph.args[i], {}))
             else:
                 self._steps.append((i, _call(op), graph.args[i], _attributes(graph, i)))
 
@@ -128,6 +131,8 @@ def node_call(graph: Graph, i: int) -> Any:
     op = graph.ops[i]
     if op.attrs[-1:] == ("take",):
         return _loop(graph, i) if op.name == "fold" else PARTS[op.name]
+    if op.name == "implicit":
+        return solver(*graph.attrs[i], Reference)
     return partial(_call(graph.ops[i]), **_attributes(graph, i))
 
 

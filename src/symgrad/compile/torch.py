@@ -307,7 +307,8 @@ class TorchFunction(nn.Module):
             self.register_buffer(f"_indices{k}", torch.tensor(c.indices, dtype=torch.int64), persistent=False)
 
     def _write(self) -> None:
-        plan = prepare(*self._source, has, "PyTorch")
+        graph, inputs, outputs = self._source
+        plan = prepare(graph, inputs, outputs, has, "PyTorch")
         self._counted = counts(plan)
         self.program = Writer(plan, self._counted).module()
         self._pointwise = pointwise(plan)

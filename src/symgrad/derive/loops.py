@@ -84,7 +84,7 @@ def fold_tangent(g: Graph, i: int, known: Mapping[int, int]) -> int | None:
     if carries[take] not in active:
         return None
     chosen = [k for k, c in enumerate(carries) if c in active]
-    outputs = [zero_like(own, body.outputs[k]) if found[k] is None else found[k] for k in chosen]
+    outputs = [zero_like(own, body.outputs[k]) if t is None else t for k in chosen for t in [found[k]]]
     starts = [known[firsts[k]] if firsts[k] in known else zero_like(g, firsts[k]) for k in chosen]
     along = [known[a] for a in captured if a in known]
     tops = [seeds[carries[k]] for k in chosen]

@@ -147,7 +147,7 @@ def _einsum(node: _Node) -> Pattern:
         rows = _raveled([grid[same.get(x, x)] for x in out], [sizes[x] for x in out])
         columns = _raveled([grid[same.get(x, x)] for x in parts[k]], [sizes[x] for x in parts[k]])
         shape = np.broadcast_shapes(np.shape(rows), np.shape(columns))
-        found.append(node.joined(*(np.broadcast_to(v, shape).ravel() for v in (rows, columns)), k))
+        found.append(node.joined(np.broadcast_to(rows, shape).ravel(), np.broadcast_to(columns, shape).ravel(), k))
     return node._union(found)
 
 

@@ -95,7 +95,8 @@ def scatter_add(x: Any, i: Any, axis: int, n: int) -> Any:
     out = np.zeros((*x.shape[:lead], n, *x.shape[x.ndim - after :]), x.dtype)
     if lead == 0 and after == 0 and x.dtype == np.float64 and i.size:
         return np.bincount(i.ravel(), weights=moved, minlength=n)
-    np.add.at(out, (*[slice(None)] * lead, i.ravel()), moved)
+    places: Any = (*[slice(None)] * lead, i.ravel())
+    np.add.at(out, places, moved)
     return out
 
 

@@ -41,9 +41,7 @@ def verify(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> None:
             except FormulaError as e:
                 name = getattr(g.ops[i], "name", "?")
                 raise FormulaError(f"not a graph: node {i} ({name!s:.40}): {e}") from None
-            if g.ops[i].kind == "control":
-                body = g.attrs[i][0]
-                bodies.append((body.graph, body.inputs, body.outputs, deep + 1))
+            bodies += [(b.graph, b.inputs, b.outputs, deep + 1) for b in g.attrs[i] if isinstance(b, Body)]
         _ends(g, ins, outs)
 
 
@@ -93,7 +91,7 @@ def _inferred(g: Graph, op: Op, args: tuple[int, ...], attrs: tuple[Any, ...]) -
             raise FormulaError(f"its condition is {types[0].dtype}, not bool")
     if op.kind == "control":
         body, take = attrs
-        if take >= body.carries:
+        if take >= body.carries or len(body.inputs) <= body.carries:
             raise FormulaError(f"carry {take} of {body.carries}")
         wanted = [Type("int64"), Type("int64"), *(body.graph.types[k] for k in body.inputs[1:])]
         if len(types) != len(wanted) or types[0] != wanted[0] or types[1] != wanted[1]:
@@ -152,7 +150,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "data": lambda v: isinstance(v, Literal) and v.value.dtype.name in DTYPES,
     "axes": lambda v: isinstance(v, tuple) and all(k.__class__ is int and k < 0 for k in v),
     "axis": lambda v: v.__class__ is int and v < 0,
-    "body": lambda v: isinstance(v, Body) and len(v.inputs) > v.carries > 0,
+    "body": lambda v: isinstance(v, Body) and v.carries > 0,
     "dtype": lambda v: v in DTYPES,
     "high": _naturals,
     "index": _naturals,

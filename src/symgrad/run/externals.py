@@ -18,6 +18,7 @@ in another process. The names:
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import sys
 from functools import cache
@@ -97,9 +98,7 @@ def _numpy(name: str) -> int | None:
 
 
 def _blas(name: str) -> int | None:
-    from scipy.linalg import cython_blas
-
-    capsule = cython_blas.__pyx_capi__.get(name)
+    capsule = importlib.import_module("scipy.linalg.cython_blas").__pyx_capi__.get(name)
     if capsule is None:
         return None
     get_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", _api))

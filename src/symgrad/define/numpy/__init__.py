@@ -23,10 +23,11 @@ from symgrad.define.numpy import (
     special,
     ufuncs,
 )
-from symgrad.define.numpy.trace import Traced, trace
+from symgrad.define.numpy.trace import Traced, current, trace
 
 __all__ = [
     "Traced",
+    "current",
     "differences",
     "distributions",
     "fourier",

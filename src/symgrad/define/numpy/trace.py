@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from symgrad.define.numpy.named import dispatching
@@ -10,6 +11,13 @@ from symgrad.define.numpy.place import defined, line_of
 from symgrad.define.numpy.tracer import Array, Standing, node
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import Graph, Type
+
+_current: ContextVar[Graph | None] = ContextVar("symgrad_current_graph", default=None)
+
+
+def current() -> Graph | None:
+    """The graph of the function that is being traced, the innermost one; None where none is."""
+    return _current.get()
 
 
 class Traced(NamedTuple):
@@ -42,6 +50,7 @@ def trace(
     g = Graph()
     inputs = [g.input(n, t) for n, t in zip(names, types, strict=True)]
     with dispatching(fn):
+        before = _current.set(g)
         try:
             result = call([Array(g, i, is_input=True) for i in inputs])
         except SymgradError:
@@ -57,6 +66,8 @@ def trace(
             if isinstance(e, TypeError) and "'list'" in str(e):
                 e.add_note("a list is a container of numbers here: give an array, or write np.array(x)")
             raise
+        finally:
+            _current.reset(before)
     leaves, structure = flatten(result)
     numbers = [leaf is result or isinstance(leaf, bool) or not is_static(leaf) for leaf in leaves]
     outputs = []
