@@ -167,3 +167,10 @@ def test_log_cosh_does_not_overflow_in_its_derivatives():
     far = np.array([-800.0, 0.5, 800.0])
     np.testing.assert_allclose(sg.grad(f)(far), np.tanh(far), rtol=1e-14)
     np.testing.assert_allclose(sg.hessian(f)(far), np.diag(1 - np.tanh(far) ** 2), atol=1e-15)
+
+
+def test_a_solution_that_is_needed_twice_has_a_name() -> None:
+    f = sg.function(lambda M, B: np.sum(np.sin(np.linalg.solve(M, B))))
+    text = sg.grad(f).latex(np.eye(3), np.ones((3, 2)))
+    assert r"x_{0} &= M^{-1} B" in text
+    assert r"\cos_{\circ}\left(x_{0}\right)" in text

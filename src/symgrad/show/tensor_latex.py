@@ -135,7 +135,7 @@ class Writer(NamedTuple):
             found = read(g, j)
             if isinstance(found, Matrices) and found.product:
                 return self._numbers(j, found), self._factors(links(g, g.args[j], found.product, self.named))
-        if j not in self.named and g.ops[j].name == "solve":
+        if (j not in self.named or j not in self.texts) and g.ops[j].name == "solve":  # named, and written just now
             a, b = g.args[j]
             return (), self._factors(links(g, (a, b), [Factor(0, "inverse"), Factor(1, "plain")], self.named))
         return (), (self.place(self.texts[j], PRODUCT),)
