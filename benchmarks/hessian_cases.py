@@ -166,7 +166,7 @@ def _distances(x: Any) -> Any:
 CASES = {
     "logistic": Case("logistic regression", "logistic", ("w",), _logistic_data, _logistic, (2000, 1000), (1000, 300)),
     "factorisation": Case(
-        "|T - UVᵀ|², by U", "factorisation", ("U",), _factorisation_data, _factorisation, (300, 5), (100, 5)
+        "‖T − UVᵀ‖², by U", "factorisation", ("U",), _factorisation_data, _factorisation, (300, 5), (100, 5)
     ),
     "net": Case("tanh net, both layers", "net", ("W", "v"), _net_data, _net, (500, 20, 16), (200, 10, 8)),
     "softmax": Case("softmax regression", "softmax", ("W",), _softmax_data, _softmax, (1000, 100, 10), (300, 40, 5)),

@@ -163,7 +163,8 @@ def _cell(o: Outcome, value: float | None, best: bool, markdown: bool, text: str
 
 
 def _shown(ratio: float) -> str:
-    return f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.1f}" if ratio >= 10 else f"{ratio:.2f}"
+    digits = 0 if ratio >= 100 else 1 if ratio >= 10 else 2 if ratio >= 0.1 else 3
+    return f"{ratio:.{digits}f}"
 
 
 if __name__ == "__main__":
