@@ -74,8 +74,11 @@ class Python:
 
     def array(self, walk: Walk, i: int) -> Text | None:
         """An operation on elements of which some only repeat others: NumPy does that by itself."""
-        args = matrix_python.unrepeated(walk.graph, i, walk.texts, walk.names, walk.place)
-        return None if args is None else self.operation(walk.graph, i, args, walk.place)
+        g = walk.graph
+        args = matrix_python.unrepeated(g, i, walk.texts, walk.names, walk.place)
+        if args is None and g.ops[i].name == "where" and any(g.ops[a].name == "broadcast" for a in g.args[i]):
+            args = [walk.texts[a] for a in g.args[i]]  # numbers there are the same everywhere
+        return None if args is None else self.operation(g, i, args, walk.place)
 
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         op = graph.ops[i]
