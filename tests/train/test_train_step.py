@@ -234,3 +234,43 @@ def test_a_changed_input_that_is_still_needed_is_written_at_last():
     assert swap.call(x, y, swap.workspace()) == 38.0
     np.testing.assert_array_equal(x, [5.0, 6.0, 7.0])
     np.testing.assert_array_equal(y, [2.0, 4.0, 6.0])
+
+
+def _distances(p):
+    places = np.array([2, 0, 2, 1, 4])
+    return np.sum((p[places] - p[::-1][:5]) ** 2) + p[0, 0] * p[4, 4]
+
+
+TANGLED = {
+    "turned": lambda p: np.sum(p @ p + p.T * p[::-1]),
+    "symmetric": lambda p: np.sum((p + p.T) ** 2),
+    "squares": lambda p: np.sum((p @ p.T) ** 2),
+    "running": lambda p: np.sum(np.cumsum(p, 0) * np.roll(p, 1, 1)),
+    "rows": lambda p: np.sum(np.exp(-np.sum(p, 1)) * p[:, 0]),
+    "one row": lambda p: np.sum(p[1] ** 3),
+    "places": _distances,
+    "largest": lambda p: np.sum(np.max(p, 1) * np.sum(p)),
+    "determinant": lambda p: np.log(np.abs(np.linalg.det(p + 9 * np.eye(6)))),
+    "diagonal": lambda p: np.sum(np.diag(p) * np.arange(6.0)),
+    "nothing": lambda p: np.sum(0 * p.astype(int)) + 1.0,
+}
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+@pytest.mark.parametrize("name", list(TANGLED))
+def test_gradients_that_read_parameters_elsewhere(name, rule):
+    """A new value may only be written where its old one is no longer read."""
+    loss = TANGLED[name]
+    for n in (6, 40) if name not in ("places", "determinant", "diagonal") else (6,):
+        optimizer, count, update = RULES[rule]
+        step = sg.train_step(lambda p: loss(p["a"]) + p["b"] ** 2 * np.sum(p["a"]), optimizer)
+        a, b = np.random.default_rng(n).normal(size=(n, n)) / n, np.array(0.3)
+        state = step.init({"a": a, "b": b})
+        gradient = sg.grad(sg.function(lambda a, b: loss(a) + b**2 * np.sum(a)), ["a", "b"])
+        slots = [[np.zeros_like(x)] * count for x in (a, b)]
+        for t in range(1, 4):
+            step(state)
+            new = [update(p, g, t, s) for p, g, s in zip((a, b), gradient(a, b), slots, strict=True)]
+            (a, b), slots = [p for p, _ in new], [s for _, s in new]
+            np.testing.assert_allclose(state.params["a"], a, rtol=1e-9, atol=1e-11)
+            np.testing.assert_allclose(state.params["b"], b, rtol=1e-9, atol=1e-11)

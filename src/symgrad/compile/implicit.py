@@ -143,7 +143,7 @@ def _fixed_point(at: Evaluate, start: Any) -> tuple[Any, str]:
     from scipy.optimize import fixed_point
 
     try:
-        x = fixed_point(lambda x: at(x)[RESIDUAL] + x, start, xtol=EXACT, maxiter=200)
+        x: Any = fixed_point(lambda x: at(x)[RESIDUAL] + x, start, xtol=EXACT, maxiter=200)
         if np.all(np.isfinite(x)):
             return x, "the iteration came to rest"
     except RuntimeError:

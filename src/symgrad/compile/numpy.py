@@ -132,7 +132,8 @@ def node_call(graph: Graph, i: int) -> Any:
     if op.attrs[-1:] == ("take",):
         return _loop(graph, i) if op.name == "fold" else PARTS[op.name]
     if op.name == "implicit":
-        return solver(*graph.attrs[i], Reference)
+        body, name = graph.attrs[i]
+        return solver(body, name, Reference)
     return partial(_call(graph.ops[i]), **_attributes(graph, i))
 
 
