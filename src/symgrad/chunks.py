@@ -70,7 +70,7 @@ class Chunks:
 class InChunks(Specialised):
     """A function some of whose results come in chunks: per output, the function of its rows, or None."""
 
-    blocks: tuple[tuple[Function, int] | None, ...]
+    blocks: tuple[tuple[Function, int] | None, ...] = ()
 
     def __call__(self, numbers: Sequence[Any]) -> Any:
         f = self.function
@@ -93,14 +93,14 @@ def within(f: Any, memory: str | int) -> PythonFunction:
         made = inner.of_kind(kind)
         own = made.function.dense()
         sizes = [_bytes(own.graph.types[o]) for o in own.outputs]
-        if sum(sizes) <= most:
+        if sum(sizes) <= most or made.taken:  # within another function that is traced, nothing is made yet
             return made
         share = most / SHARE / len(sizes)
         blocks = tuple(
             (_of_rows(own, k, size, share) if size > share and own.graph.types[own.outputs[k]].shape else None)
             for k, size in enumerate(sizes)
         )
-        return InChunks(own, kind, made.result, blocks)
+        return InChunks(own, kind, made.result, blocks=blocks)
 
     return PythonFunction(f.name, f.signature, build, f._static, f._floats, parent=f)
 

@@ -48,7 +48,7 @@ def from_python(fn: Callable[..., Any], static: Any = (), name: str | None = Non
             found.graph, found.inputs, found.outputs, name=own, tree=0 if count == 1 else tuple(range(count))
         )
         fixed = [NUMBER if is_number else x for x, is_number in zip(found.leaves, found.numbers, strict=True)]
-        return Specialised(function, kind, Structure(found.structure, tuple(fixed)))
+        return Specialised(function, kind, Structure(found.structure, tuple(fixed)), found.taken)
 
     made = PythonFunction(own, signature, build, fixed)
     made.pickled = partial(_pickled, fn, tuple(sorted(fixed)), own)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,13 +49,18 @@ class Specialised:
     function: Function
     kind: Kind
     result: Structure
+    taken: dict[str, Any] = field(default_factory=dict)
+    """Traced arrays of a function around this one, for the inputs of these names."""
 
     @property
     def is_flat(self) -> bool:
         """Whether arguments and result are what the Function takes and gives, without any nesting."""
-        return self.__class__ is Specialised and all(map(_is_leaf, (self.result, *self.kind.arguments)))
+        return (
+            self.__class__ is Specialised and not self.taken and all(map(_is_leaf, (self.result, *self.kind.arguments)))
+        )
 
     def __call__(self, numbers: Sequence[Any]) -> Any:
+        numbers = self.filled(numbers, self.taken)
         if any(map(is_traced, numbers)):  # within a function that is being traced: a part of its graph
             from symgrad.define.numpy.inline import inlined
 
@@ -63,6 +68,13 @@ class Specialised:
             return self.result.nest(inlined(own.graph, own.inputs, own.outputs, numbers))
         value = self.function(*numbers)
         return self.result.nest((value,) if self.result.size == 1 else value)
+
+    def filled(self, values: Sequence[Any], taken: dict[str, Any]) -> Sequence[Any]:
+        """One value per input of the function: `values` in order, and those of `taken` at their names."""
+        if not taken:
+            return values
+        rest = iter(values)
+        return [taken[n] if n in taken else next(rest) for n in self.function.names]
 
 
 def _is_leaf(a: Structure) -> bool:
@@ -331,7 +343,8 @@ def variable_slots(f: PythonFunction, made: Specialised, wrt: Any) -> tuple[list
             f"{f.name}: there is no number in {', '.join(f.names[k] for k in chosen)} to differentiate by"
         )
     parts = [made.kind.arguments[k].without_fixed() for k in chosen]
-    return slots, parts[0] if single else tuple_of(parts)
+    free = [k for k, n in enumerate(made.function.names) if n not in made.taken]
+    return [free[s] for s in slots], parts[0] if single else tuple_of(parts)
 
 
 def flat(f: Function) -> Function:
@@ -360,7 +373,8 @@ def lifted(
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
         parent = f.of_kind(kind)
         slots, variables = variable_slots(f, parent, wrt)
-        return Specialised(flat(derive(parent.function.dense(), slots)), kind, result(parent.result, variables))
+        derived = flat(derive(parent.function.dense(), slots))
+        return Specialised(derived, kind, result(parent.result, variables), parent.taken)
 
     floats = f._floats | frozenset(chosen)
     made = PythonFunction(f"{name} {f.name}", f.signature, build, f._static, floats, parent=f)

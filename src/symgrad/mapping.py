@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from symgrad.defining import as_python_function, take_as_function
@@ -54,8 +55,11 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
         places = [None if optional[k] and not kind.types[s].shape else axes[k] for k, s in slots]
         n, types = _without(inner, names, kind.types, places)
         parent = inner.of_kind(Kind(kind.arguments, tuple(types)))
-        function = _mapped(parent.function.dense(), kind.types, places, n, out_axes)
-        return Specialised(flat(function), kind, parent.result)
+        own = parent.function.dense()
+        same = {n: own.graph.types[i] for n, i in zip(own.names, own.inputs, strict=True) if n in parent.taken}
+        every, where = parent.filled(kind.types, same), parent.filled(places, dict.fromkeys(same))
+        function = _mapped(own, every, where, n, out_axes)
+        return Specialised(flat(function), kind, parent.result, parent.taken)
 
     made = PythonFunction(f"vmap {f.name}", f.signature, build, f._static, f._floats, parent=f)
     return f.kept(("vmap", axes, out_axes), made)
@@ -88,7 +92,7 @@ def _without(
     return next(iter(lengths.values())), found
 
 
-def _mapped(f: Function, types: tuple[Type, ...], places: list[Any], n: int, out_axis: int) -> Function:
+def _mapped(f: Function, types: Sequence[Type], places: Sequence[Any], n: int, out_axis: int) -> Function:
     with no_collector():
         base, roots = f.lean(f.outputs)
         out = Graph()

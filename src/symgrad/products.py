@@ -117,7 +117,8 @@ def _along(
                     f"{name} {f.name}: d_{f.names[k]} has shape {shapes[0]}, {f.names[k]} has {shapes[1]}; "
                     "a direction is nested and shaped like its variable"
                 )
-        return Specialised(flat(derive(parent.function.dense(), slots)), kind, result(parent.result, variables))
+        derived = flat(derive(parent.function.dense(), slots))
+        return Specialised(derived, kind, result(parent.result, variables), parent.taken)
 
     made = PythonFunction(
         f"{name} {f.name}",
@@ -146,7 +147,7 @@ def _weighted(f: PythonFunction, wrt: Any) -> PythonFunction:
                 f"vjp {f.name}: ct has shape {', '.join(map(str, given))}, the result {', '.join(map(str, wanted))}; "
                 "ct is nested and shaped like the result"
             )
-        return Specialised(flat(vjp(own, slots)), kind, tuple_of([parent.result, variables]))
+        return Specialised(flat(vjp(own, slots)), kind, tuple_of([parent.result, variables]), parent.taken)
 
     made = PythonFunction(
         f"vjp {f.name}",

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from symgrad.define.numpy.named import dispatching
 from symgrad.define.numpy.place import defined, line_of
+from symgrad.define.numpy.scope import entered, innermost
 from symgrad.define.numpy.tracer import Array, Standing, node
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import Graph, Type
 
-_current: ContextVar[Graph | None] = ContextVar("symgrad_current_graph", default=None)
-
 
 def current() -> Graph | None:
     """The graph of the function that is being traced, the innermost one; None where none is."""
-    return _current.get()
+    scope = innermost()
+    return None if scope is None else scope.graph
 
 
 class Traced(NamedTuple):
@@ -32,6 +31,8 @@ class Traced(NamedTuple):
     """Per leaf, whether it is an output."""
     structure: Any
     """How the leaves nest."""
+    taken: dict[str, Array]
+    """Arrays of a function around this one, by the names of the inputs that they stand for: the last ones."""
 
 
 def trace(
@@ -49,8 +50,7 @@ def trace(
     """
     g = Graph()
     inputs = [g.input(n, t) for n, t in zip(names, types, strict=True)]
-    with dispatching(fn):
-        before = _current.set(g)
+    with dispatching(fn), entered(g) as scope:
         try:
             result = call([Array(g, i, is_input=True) for i in inputs])
         except SymgradError:
@@ -66,20 +66,22 @@ def trace(
             if isinstance(e, TypeError) and "'list'" in str(e):
                 e.add_note("a list is a container of numbers here: give an array, or write np.array(x)")
             raise
-        finally:
-            _current.reset(before)
-    leaves, structure = flatten(result)
-    numbers = [leaf is result or isinstance(leaf, bool) or not is_static(leaf) for leaf in leaves]
-    outputs = []
-    for leaf, is_number in zip(leaves, numbers, strict=True):
-        if not is_number:
-            continue
-        try:
-            outputs.append(node(g, leaf))
-        except (TypeError, ValueError) as e:
-            name = getattr(fn, "__name__", "the function")
-            wanted = "arrays, numbers, or containers of them"
-            if isinstance(leaf, Standing):
-                wanted = "its real and imaginary parts, as arrays of their own"
-            raise TraceError(f"{name} returned {type(leaf).__name__} {leaf!r:.60}: return {wanted}{defined(fn)}") from e
-    return Traced(g, inputs, outputs, leaves, numbers, structure)
+        leaves, structure = flatten(result)
+        numbers = [leaf is result or isinstance(leaf, bool) or not is_static(leaf) for leaf in leaves]
+        outputs = []
+        for leaf, is_number in zip(leaves, numbers, strict=True):
+            if not is_number:
+                continue
+            try:
+                outputs.append(node(g, leaf))
+            except (TypeError, ValueError) as e:
+                name = getattr(fn, "__name__", "the function")
+                wanted = "arrays, numbers, or containers of them"
+                if isinstance(leaf, Standing):
+                    wanted = "its real and imaginary parts, as arrays of their own"
+                raise TraceError(
+                    f"{name} returned {type(leaf).__name__} {leaf!r:.60}: return {wanted}{defined(fn)}"
+                ) from e
+    taken = {name: array for name, array, _ in scope.taken.values()}
+    inputs += [i for _, _, i in scope.taken.values()]
+    return Traced(g, inputs, outputs, leaves, numbers, structure, taken)

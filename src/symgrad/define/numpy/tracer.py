@@ -25,6 +25,7 @@ from symgrad.define.numpy.messages import (
 )
 from symgrad.define.numpy.operators import Operators
 from symgrad.define.numpy.place import located
+from symgrad.define.numpy.scope import innermost
 from symgrad.define.numpy.signatures import STATIC, named
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import REGISTER, Graph
@@ -154,6 +155,9 @@ class Array(Operators, Standing):
 
         if self._input:
             refuse("writing to an argument would change the caller's array: write to x.copy()")
+        scope = innermost()
+        if scope is not None and scope.graph is not self.graph:
+            refuse("writing to an array of the function around this one: write to x.copy(), and return it")
         if self._parent is not None:
             refuse("writing to a view of another array: write to that array itself, as in x[0, 1] = v, or to a copy")
         if any(v is not None and v.ndim for v in (view() for view in self._views)):
@@ -286,6 +290,10 @@ _BY_FUNCTION = frozenset(
 
 def guarded(name: str, meaning: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
     """`meaning(...)`; what is wrong with its arguments is said with the user's line."""
+    scope = innermost()
+    if scope is not None and scope.outer is not None:
+        args = tuple(_within(scope.graph, a) for a in args)
+        keywords = {n: _within(scope.graph, a) for n, a in keywords.items()}
     try:
         try:
             return meaning(*args, **keywords)
@@ -302,8 +310,29 @@ def guarded(name: str, meaning: Callable[..., Any], *args: Any, **keywords: Any)
         raise TraceError(located(f"{name}: {e}")) from e
 
 
+def _own(g: Graph, value: Array) -> Array:
+    """A traced array, of this function or of one around it, as one of `g`."""
+    scope = innermost()
+    if value.graph is g:
+        return value
+    if scope is None or scope.graph is not g or not scope.surrounds(value.graph):
+        refuse("a traced array of another function, kept in a global or in an object: give it as an argument")
+    return Array(g, scope.take(value))
+
+
+def _within(g: Graph, value: Any) -> Any:
+    """`value` with the arrays in it, some of them of a function around this one, as those of `g`."""
+    if isinstance(value, Array):
+        return _own(g, value)
+    if type(value) in (list, tuple) and has_traced(value):
+        return type(value)([_within(g, v) for v in value])
+    return value
+
+
 def graph_of(*values: Any) -> Graph:
-    """The graph that the traced ones among `values` (or in lists of them) belong to."""
+    """The graph that the traced ones among `values` (or in lists of them) are written to."""
+    if (scope := innermost()) is not None and scope.outer is not None:
+        return scope.graph
     stack = list(values)
     while stack:
         v = stack.pop()
@@ -329,11 +358,7 @@ def node(g: Graph, value: Any, dtype: Any = None) -> int:
     Lists of traced values are stacked.
     """
     if isinstance(value, Array):
-        if value.graph is not g:
-            refuse(
-                "a traced array of another function (kept in a global, or of the function around this one): "
-                "give it as an argument"
-            )
+        value = _own(g, value)
         return value.id if dtype is None else cast(value, dtype).id
     if isinstance(value, (list, tuple)) and has_traced(value):
         return node(g, np.stack([lifted(g, v) for v in value]), dtype)  # type: ignore[arg-type]
