@@ -164,3 +164,21 @@ def test_wrong_functions_are_told():
         sg.root(3.0, 1.0)
     with pytest.raises(sg.ArgumentError, match="no number in x0"):
         sg.root(lambda x: x, ())
+
+
+@pytest.mark.parametrize("f", CASES, ids=lambda f: f.__name__)
+def test_in_jax(f):
+    """JAX's own derivatives of a solution, of first and second order, forward and reverse, under jit and vmap."""
+    jax = pytest.importorskip("jax")
+    with jax.enable_x64(True):
+        ours = sg.function(f)
+        theirs = ours.specialise(P).jax()
+        np.testing.assert_allclose(jax.jit(theirs)(P), ours(P), rtol=1e-10)
+        slope = sg.jacobian(f)
+        for transform in (jax.jacfwd, jax.jacrev):
+            np.testing.assert_allclose(transform(theirs)(P), slope(P), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            jax.jit(jax.jacfwd(jax.jacrev(theirs)))(P), sg.jacobian(slope)(P), rtol=1e-8, atol=1e-11
+        )
+        points = np.array([P, P / 2, -P / 3])
+        np.testing.assert_allclose(jax.vmap(theirs)(points), [ours(p) for p in points], rtol=1e-10)

@@ -19,16 +19,19 @@ from jax.core import Tracer
 from jax.experimental import sparse
 
 from symgrad.compile.framework import Loop, Number, evaluate, loop_of, nest, pointwise, prepare, scalars_apart, slopes
+from symgrad.compile.implicit import solver
+from symgrad.compile.numpy import Reference
 from symgrad.dialects.jax import OPERATORS, RULED, TYPED, lowering
 from symgrad.errors import ArgumentError
 from symgrad.graph import Graph, Op, Type
 from symgrad.graph.body import Body
 from symgrad.graph.tree import Csr, Tree
+from symgrad.ops.implicit import JACOBIAN, RESIDUAL
 
 
 def has(op: Op) -> bool:
     """Whether JAX has the operation."""
-    return op.kind in ("leaf", "control") or op.name == "cast" or lowering(op) is not None
+    return op.kind in ("leaf", "control") or op.name in ("cast", "implicit") or lowering(op) is not None
 
 
 class Tracing:
@@ -72,6 +75,8 @@ class Tracing:
                 self.full(a, Type(t.dtype) if flat else t) if isinstance(a, Number) else a
                 for a, t in zip(args, types, strict=True)
             ]
+        if op.name == "implicit":
+            return solution(attrs["body"], attrs["name"])(*args)
         if op.name in RULED:
             return ruled(op, tuple(attrs.items()))(*args)
         fn: Any = lowering(op)
@@ -163,6 +168,34 @@ def ruled(op: Op, attrs: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
                 plan = prepare(graph, inputs, [output], has, "JAX")
                 total = total + evaluate(plan, [*values, result], Tracing({"float64": result.dtype}))[0] * t
         return result, total
+
+    return call
+
+
+@cache
+def solution(body: Body, name: str) -> Callable[..., Any]:
+    """A solution of an equation, found by SciPy on the host; its derivative is the implicit function theorem's."""
+    plan = prepare(body.graph, body.inputs, body.outputs, has, "JAX")
+    host = solver(body, name, Reference)
+    types = [body.graph.types[o] for o in body.outputs]
+
+    def equation(target: Tracing, x: Any, params: Sequence[Any]) -> list[Any]:
+        found = evaluate(plan, [x, *params], target)
+        return [target.full(v, t) if isinstance(v, Number) else v for v, t in zip(found, types, strict=True)]
+
+    @jax.custom_jvp
+    def call(*args: Any) -> Any:
+        wanted = jax.ShapeDtypeStruct(args[0].shape, args[0].dtype)
+        return jax.pure_callback(
+            lambda *a: np.asarray(host(*a), wanted.dtype), wanted, *args, vmap_method="broadcast_all"
+        )
+
+    @call.defjvp
+    def rule(values: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        x, params = call(*values), tuple(values[1:])
+        target = Tracing({types[RESIDUAL].dtype: x.dtype})
+        _, along = jax.jvp(lambda *p: equation(target, x, p)[RESIDUAL], params, tuple(tangents[1:]))
+        return x, -jnp.linalg.solve(equation(target, x, params)[JACOBIAN], along)
 
     return call
 
