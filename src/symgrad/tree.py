@@ -46,6 +46,9 @@ class _Number:
     def __repr__(self) -> str:
         return "*"
 
+    def __reduce__(self) -> str:
+        return "NUMBER"  # the one there is, also of copies
+
 
 NUMBER = _Number()
 

@@ -1,5 +1,7 @@
 """Training steps of Python functions: pytrees of parameters, changed in place by one program."""
 
+import copy
+import pickle
 import tracemalloc
 from dataclasses import dataclass
 
@@ -143,6 +145,21 @@ def test_two_states_share_one_step():
     values = [(step(one, X, y), step(two, X, y)) for _ in range(5)]
     again = step.init(start(seed=5))
     assert [step(again, X, y) for _ in range(5)] == [b for _, b in values]
+
+
+def test_states_are_copied_and_pickled():
+    step = sg.train_step(network, sg.adam(0.01))
+    state = step.init(start())
+    X, y = batch()
+    step(state, X, y)
+    others = [copy.deepcopy(state), pickle.loads(pickle.dumps(state))]
+    values = [step(state, X, y) for _ in range(3)]
+    for other in others:
+        assert [step(other, X, y) for _ in range(3)] == values
+        assert other.steps == state.steps == 4
+        for a, b in zip(paired(state.params), paired(other.params), strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert a is not b
 
 
 @dataclass

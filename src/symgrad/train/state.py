@@ -28,17 +28,22 @@ class State(Mapping[str, Any]):
         self.held = list(arrays.values())
         self.prepared: dict[Any, tuple[Callable[..., float], Any]] = {}
         """For data of a kind, the step and the memory that it works in."""
-        self._nest = nest or (lambda leaves: dict(zip(self.names, leaves, strict=True)))
+        self._nest = nest
 
     @property
     def params(self) -> Any:
         """The parameters, nested as they were given: the very arrays that steps change."""
-        return self._nest(self.held[: len(self.names)])
+        leaves = self.held[: len(self.names)]
+        return dict(zip(self.names, leaves, strict=True)) if self._nest is None else self._nest(leaves)
 
     @property
     def steps(self) -> int:
         """Steps taken so far."""
         return int(self.arrays[STEP]) - 1
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copied and pickled without machine code, which a step makes anew."""
+        return vars(self) | {"prepared": {}}
 
     def copy_from(self, arrays: Mapping[str, Any]) -> None:
         """Take over the numbers of arrays of these names. KeyError, ValueError where they are not of this state."""
