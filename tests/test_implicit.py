@@ -182,3 +182,11 @@ def test_in_jax(f):
         )
         points = np.array([P, P / 2, -P / 3])
         np.testing.assert_allclose(jax.vmap(theirs)(points), [ours(p) for p in points], rtol=1e-10)
+
+
+def test_formulas_name_the_solver_and_what_it_depends_on():
+    f = sg.function(
+        lambda lam, X, y: np.sum(sg.minimize(lambda w: np.sum((X @ w - y) ** 2) + lam * w @ w, np.zeros(3)))
+    )
+    assert r"\operatorname{minimize}\left(X, y, \mathrm{lam}" in f.latex(0.1, X, Y)
+    assert r"\left(2 X^{T} X + 2 \mathrm{lam} I\right)^{-" in sg.grad(f).latex(0.1, X, Y)

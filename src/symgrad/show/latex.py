@@ -131,6 +131,8 @@ class Latex:
             return Text(matrix([a.text for a in args], attrs["shape"]), ATOM)
         if name == "element":
             return Text(f"{place(args[0], ATOM)}_{{{', '.join(str(k) for k in attrs['index'])}}}", ATOM)
+        if name == "implicit":  # by its solver, of what the equation depends on
+            name, args, attrs = attrs["name"], args[1:], {}
         head = FUNCTIONS.get(name)
         if head is None or head.lstrip("\\") in self.taken:
             head = r"\operatorname{" + name.replace("_", r"\_") + "}"
