@@ -35,10 +35,11 @@ ROOMS = {
     "generic": BELOW | {"frameworks", "function", "leaves", "tree"},
     "defining": BELOW | {"function", "generic", "leaves", "tree"},
     "sparse": BELOW | {"function", "arrays"},
+    "structure": BELOW | {"function", "arrays"},
     "chunks": BELOW | {"function", "defining", "generic", "tree"},
     "mapping": BELOW | {"function", "defining", "generic", "tree"},
     "implicit": BELOW | {"function", "defining", "generic", "tree"},
-    "transforms": BELOW | {"function", "arrays", "chunks", "sparse", "defining", "generic", "tree"},
+    "transforms": BELOW | {"function", "arrays", "chunks", "sparse", "structure", "defining", "generic", "tree"},
     "products": BELOW | {"function", "arrays", "defining", "generic", "tree", "transforms"},
     "train": BELOW | {"function", "defining", "generic", "leaves", "tree", "transforms", "products"},
     "__init__": {

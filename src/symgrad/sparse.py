@@ -13,14 +13,14 @@ from symgrad.graph.tree import Tree
 from symgrad.simplify import simplify
 
 
-def jacobian(f: Function, chosen: Sequence[int], single: bool) -> Derived:
-    """Per output and variable, a matrix of the elements of both in C order."""
+def jacobian(f: Function, chosen: Sequence[int], single: bool, thin: bool = False) -> Derived:
+    """Per output and variable, a matrix of the elements of both in C order; `thin`: Crowded unless it has few."""
     with no_collector():
         g, roots, wrt = start(f, chosen)
         values, matrices, notes = [], [], []
         for r in roots:
             for w in wrt:
-                part = compressed(g, r, w, len(values))
+                part = compressed(g, r, w, len(values), thin)
                 values.append(part.values)
                 matrices.append(part.matrix)
                 notes.append(part.note)
@@ -32,15 +32,15 @@ def jacobian(f: Function, chosen: Sequence[int], single: bool) -> Derived:
     return Derived(g, outputs, rows[0] if f.tree == 0 else tuple(rows), [*notes, *f.rewrites])
 
 
-def hessian(f: Function, chosen: Sequence[int], single: bool) -> Derived:
-    """Per pair of variables, a matrix of the elements of both in C order."""
+def hessian(f: Function, chosen: Sequence[int], single: bool, thin: bool = False) -> Derived:
+    """Per pair of variables, a matrix of the elements of both in C order; `thin`: Crowded unless it has few."""
     with no_collector():
         g, roots, wrt = start(f, chosen)
         first = tensors.gradient(g, roots[0], wrt)
         parts = []
         for r in first:
             for w in wrt:
-                parts.append(compressed(g, r, w, len(parts)))
+                parts.append(compressed(g, r, w, len(parts), thin))
         g, outputs = simplify(g, [p.values for p in parts])
     n = len(chosen)
     tree: Tree = tuple(tuple(p.matrix for p in parts[k * n : (k + 1) * n]) for k in range(n))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,15 @@ from symgrad.defining import take_as_function
 from symgrad.derive import tensors
 from symgrad.derive.accumulate import Entries
 from symgrad.derive.choose import accumulate
-from symgrad.derive.factored import factored
 from symgrad.derive.taylor import derivatives
 from symgrad.errors import ArgumentError
 from symgrad.function import Function
 from symgrad.generic import RESULTS, PythonFunction, lifted
 from symgrad.graph import FLOATS, REGISTER, Graph
 from symgrad.graph.pause import no_collector
-from symgrad.graph.tree import Csr, replaced
+from symgrad.graph.tree import Csr
 from symgrad.simplify import simplify
+from symgrad.structure import structured
 
 
 def variables(f: Function, wrt: Any) -> tuple[list[int], bool]:
@@ -208,7 +209,8 @@ def jacobian(
             return _derived(f, *of_sparse.jacobian(f, chosen, single), name=f"jacobian {f.name}")
         found = _derived(f, *arrays.jacobian(f, chosen, single, mode=mode), name=f"jacobian {f.name}")
         many = len(found.outputs) // len(f.outputs)
-        return _structured(found, structure, [r for r in _vector_ranks(f, f.outputs) for _ in range(many)])
+        ranks = [r for r in _vector_ranks(f, f.outputs) for _ in range(many)]
+        return _derived(f, *structured(found, structure, ranks), name=found.name)
     if isinstance(f.tree, Csr):
         f = _dense(f, f.tree)
     columns = [f.inputs[k] for k in chosen]
@@ -233,22 +235,6 @@ def jacobian(
     return _derived(f, g, outputs, tree, notes, name=f"jacobian {f.name}")
 
 
-def _structured(f: Function, structure: str, rows: Sequence[int]) -> Function:
-    """A derivative whose large arrays stay factors where those are much smaller; `rows`: how many axes of each are."""
-    if structure == "dense":
-        return f
-    if structure != "auto":
-        raise ArgumentError(f'structure={structure!r}: "dense" or "auto"')
-    outputs: list[int] = []
-    leaves: list[Any] = []
-    for o, rank in zip(f.outputs, rows, strict=True):
-        is_array = f.graph.types[o].shape
-        made, leaf = factored(f.graph, o, rank, len(outputs)) if is_array else ([o], len(outputs))
-        leaves.append(leaf)
-        outputs += made
-    return _derived(f, f.graph, outputs, replaced(f.tree, leaves), f._notes, name=f.name)
-
-
 def _whole_jacobian(f: Function, chosen: list[int], sparse: bool, mode: str, structure: str) -> Function:
     """One Jacobian per output and variable, with all axes of both."""
     name = f"jacobian {f.name}"
@@ -256,7 +242,9 @@ def _whole_jacobian(f: Function, chosen: list[int], sparse: bool, mode: str, str
         if sparse:
             return _derived(f, *of_sparse.jacobian(f, chosen, False), name=name)
         found = _derived(f, *arrays.jacobian(f, chosen, False, True, mode), name=name)
-        return _structured(found, structure, [r for r in _ranks(f, f.outputs) for _ in chosen])
+        ranks = [r for r in _ranks(f, f.outputs) for _ in chosen]
+        nonzeros = partial(of_sparse.jacobian, f, chosen, False, thin=True)
+        return _derived(f, *structured(found, structure, ranks, nonzeros), name=name)
     g, entries, _, notes = _accumulate(f, f.outputs, [f.inputs[k] for k in chosen], mode)
     outputs = [entries.get((r, c), g.const(0, _dtype(f, r))) for r in range(len(f.outputs)) for c in range(len(chosen))]
     return _derived(f, g, outputs, tuple(range(len(outputs))), notes, name=name)
@@ -270,7 +258,9 @@ def _whole_hessian(f: Function, chosen: list[int], sparse: bool, mode: str, stru
         if sparse:
             return _derived(f, *of_sparse.hessian(f, chosen, False), name=name)
         found = _derived(f, *arrays.hessian(f, chosen, False, True, mode), name=name)
-        return _structured(found, structure, [r for r in _ranks(f, [f.inputs[k] for k in chosen]) for _ in chosen])
+        ranks = [r for r in _ranks(f, [f.inputs[k] for k in chosen]) for _ in chosen]
+        nonzeros = partial(of_sparse.hessian, f, chosen, False, thin=True)
+        return _derived(f, *structured(found, structure, ranks, nonzeros), name=name)
     return _whole_jacobian(grad(f, chosen, mode), chosen, sparse, mode, structure)
 
 
@@ -360,9 +350,9 @@ def hessian(
             return _derived(f, *of_sparse.hessian(f, chosen, single), name=f"hessian {f.name}")
         found = _derived(f, *arrays.hessian(f, chosen, single, mode=mode), name=f"hessian {f.name}")
         if len(found.outputs) != len(chosen) ** 2:  # of scalars: one matrix
-            return _structured(found, structure, [1])
+            return _derived(f, *structured(found, structure, [1]), name=found.name)
         ranks = _vector_ranks(f, [f.inputs[k] for k in chosen])
-        return _structured(found, structure, [r for r in ranks for _ in chosen])
+        return _derived(f, *structured(found, structure, [r for r in ranks for _ in chosen]), name=found.name)
     first = grad(f, chosen, mode)
     columns = [first.inputs[k] for k in chosen]
     g, half, _, notes = _accumulate(first, first.outputs, columns, mode, lower=True)

@@ -14,12 +14,17 @@ import numpy as np
 
 from symgrad.derive.batching import batched
 from symgrad.derive.cotangents import cotangents
-from symgrad.derive.pattern import pattern
+from symgrad.derive.pattern import Crowded, pattern
 from symgrad.derive.tangents import tangents
 from symgrad.graph import INPUT, REGISTER, Graph
 from symgrad.graph.graph import CONST
 from symgrad.graph.tree import Csr
 from symgrad.ops.literal import constant_array
+
+WORTH = 4
+"""Nonzeros are few where there are this many times more zeros and nonzeros together."""
+FREE, MUCH = 10**5, 4 * 10**6
+"""Places on the way that are always looked at, and never."""
 
 
 class Compressed(NamedTuple):
@@ -30,14 +35,20 @@ class Compressed(NamedTuple):
     note: str
 
 
-def compressed(g: Graph, root: int, variable: int, position: int) -> Compressed:
-    """The nonzeros of d root / d variable, rows and columns counted in C order. New nodes are made in `g`."""
+def compressed(g: Graph, root: int, variable: int, position: int, thin: bool = False) -> Compressed:
+    """The nonzeros of d root / d variable, rows and columns counted in C order. New nodes are made in `g`.
+
+    With `thin`, Crowded is raised unless they are few: one in WORTH, and found without much work.
+    """
     from scipy.sparse import csr_array
 
     rows, columns = math.prod(g.types[root].lengths), math.prod(g.types[variable].lengths)
-    (found,) = pattern(g, [root], variable)
+    few = rows * columns // WORTH
+    (found,) = pattern(g, [root], variable, min(max(few, FREE), MUCH) if thin else None)
     where = csr_array((rows, columns), dtype=bool) if found is None else found
     where.sum_duplicates()
+    if thin and where.nnz > few:
+        raise Crowded
     where.sort_indices()
     matrix = Csr(position, tuple(map(int, where.indptr)), tuple(map(int, where.indices)), (rows, columns))
     dtype = g.types[root].dtype

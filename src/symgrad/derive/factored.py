@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from symgrad.graph import Graph, Node
+import numpy as np
+
+from symgrad.graph import REGISTER, Graph, Node
 from symgrad.graph.node import spread
 from symgrad.graph.tree import Csr, Factored, Tree
 from symgrad.ops.einsum import Part, contract, delta, einsum, parse
+from symgrad.ops.literal import constant_array
 from symgrad.ops.terms import Term, terms
 
 WORTH = 2
@@ -81,7 +84,7 @@ def _factors(g: Graph, term: Term, nodes: dict[int, int], position: int) -> list
 
 
 def whole(graph: Graph, outputs: Sequence[int], tree: Tree) -> tuple[Graph, list[int], Tree]:
-    """The same function with every factored result as one array, in a new graph; as it is where there is none."""
+    """The same function with every result of structure="auto" as one array, in a new graph; as it is without one."""
     if not _any_factored(tree):
         return graph, list(outputs), tree
     g = graph.copy()
@@ -89,8 +92,8 @@ def whole(graph: Graph, outputs: Sequence[int], tree: Tree) -> tuple[Graph, list
 
     def rebuilt(t: Tree) -> Tree:
         if isinstance(t, Csr):
-            roots.append(outputs[t.position])
-            return t._replace(position=len(roots) - 1)
+            roots.append(_spread(g, outputs[t.position], t) if t.axes else outputs[t.position])
+            return len(roots) - 1 if t.axes else t._replace(position=len(roots) - 1)
         if isinstance(t, Factored):
             roots.append(_joined(g, outputs, t))
             return len(roots) - 1
@@ -103,8 +106,16 @@ def whole(graph: Graph, outputs: Sequence[int], tree: Tree) -> tuple[Graph, list
     return g, roots, new
 
 
+def _spread(g: Graph, values: int, t: Csr) -> int:
+    """The array that the sparse matrix of these values stands for."""
+    rows = np.repeat(np.arange(t.shape[0]), np.diff(t.indptr))
+    places = constant_array(g, (rows * t.shape[1] + np.array(t.indices, np.int64)).astype(np.int64))
+    flat = g.build(REGISTER["scatter_add"], (values, places), (-1, math.prod(t.shape)))
+    return g.build(REGISTER["reshape"], (flat,), (t.axes,))
+
+
 def _any_factored(tree: Tree) -> bool:
-    if isinstance(tree, Factored):
+    if isinstance(tree, Factored) or (isinstance(tree, Csr) and tree.axes):
         return True
     return isinstance(tree, tuple) and not isinstance(tree, Csr) and any(map(_any_factored, tree))
 

@@ -22,23 +22,32 @@ Pattern = Any
 """A scipy.sparse.csr_array of truth values: (elements of the node, elements of the variable); None: no dependence."""
 
 
-def pattern(g: Graph, roots: Sequence[int], variable: int) -> list[Pattern]:
-    """For each root, its elements (rows) by those of the variable (columns), both in C order."""
+class Crowded(Exception):
+    """There are more places than were asked for."""
+
+
+def pattern(g: Graph, roots: Sequence[int], variable: int, most: int | None = None) -> list[Pattern]:
+    """For each root, its elements (rows) by those of the variable (columns), both in C order.
+
+    Raises Crowded where a node on the way has more than `most` places.
+    """
     from scipy.sparse import csr_array, eye_array
 
     n = math.prod(g.types[variable].lengths)
     known: dict[int, Pattern] = {variable: csr_array(eye_array(n, dtype=bool))}
     for i, needed in enumerate(g.reach(roots)):
         if needed and i not in known and any(a in known for a in g.args[i]):
-            found = _Node(g, i, known, n).pattern()
+            found = _Node(g, i, known, n, most).pattern()
             if found is not None:
+                if most is not None and found.nnz > most:
+                    raise Crowded
                 known[i] = found
     return [known.get(r) for r in roots]
 
 
 class _Node:
-    def __init__(self, g: Graph, i: int, known: dict[int, Pattern], n: int) -> None:
-        self.g, self.i, self.known, self.n = g, i, known, n
+    def __init__(self, g: Graph, i: int, known: dict[int, Pattern], n: int, most: int | None) -> None:
+        self.g, self.i, self.known, self.n, self.most = g, i, known, n, most
         self.args, self.attrs = g.args[i], g.attrs[i]
         self.shape = g.types[i].lengths
         self.size = math.prod(self.shape)
@@ -107,6 +116,8 @@ class _Node:
         for a in self.args:
             if a in self.known:
                 columns[np.unique(self.known[a].indices)] = True
+        if self.most is not None and self.size * int(columns.sum()) > self.most:
+            raise Crowded
         return csr_array(np.broadcast_to(columns, (self.size, self.n)))
 
     def last_axes(self, many: int) -> Pattern:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,12 +15,17 @@ Tree = Any
 
 
 class Csr(NamedTuple):
-    """Output `position` holds the values of a sparse matrix with these nonzeros, in CSR order."""
+    """Output `position` holds the values of a sparse matrix with these nonzeros, in CSR order.
+
+    `axes`: those of the array that the matrix stands for, `rows` of which its rows are; none: it stands for itself.
+    """
 
     position: int
     indptr: tuple[int, ...]
     indices: tuple[int, ...]
     shape: tuple[int, int]
+    axes: tuple[int, ...] = ()
+    rows: int = 0
 
 
 class Factored(NamedTuple):
@@ -38,6 +44,12 @@ class Factored(NamedTuple):
     def positions(self) -> tuple[int, ...]:
         """The outputs that it is made of, each once."""
         return tuple(dict.fromkeys(p for _, factors in self.terms for p, _ in factors if p >= 0))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one output as it stands."""
+        axes = tuple(range(len(self.shape)))
+        return len(self.terms) == 1 and len(self.terms[0][1]) == 1 and self.terms[0][1][0][1] == axes
 
 
 def leaves_of(tree: Tree) -> list[Any]:
@@ -74,9 +86,9 @@ def from_plain_tree(data: Any, outputs: int, deep: int = 0) -> Tree:
         return data
     if isinstance(data, tuple) and data and data[0] == "tuple" and deep < 50:
         return tuple([from_plain_tree(t, outputs, deep + 1) for t in data[1:]])
-    if isinstance(data, tuple) and len(data) == 5 and data[0] == "csr":
-        _, position, indptr, indices, shape = data
-        numbers = (position, *indptr, *indices, *shape)
+    if isinstance(data, tuple) and len(data) == 7 and data[0] == "csr":
+        _, position, indptr, indices, shape, axes, split = data
+        numbers = (position, *indptr, *indices, *shape, *axes, split)
         if (
             all(type(n) is int and n >= 0 for n in numbers)
             and position < outputs
@@ -86,8 +98,9 @@ def from_plain_tree(data: Any, outputs: int, deep: int = 0) -> Tree:
             and all(a <= b for a, b in itertools.pairwise(indptr))
             and indptr[-1] == len(indices)
             and all(k < shape[1] for k in indices)
+            and (not axes or (math.prod(axes[:split]), math.prod(axes[split:])) == tuple(shape))
         ):
-            return Csr(position, tuple(indptr), tuple(indices), tuple(shape))
+            return Csr(position, tuple(indptr), tuple(indices), tuple(shape), tuple(axes), split)
     if isinstance(data, tuple) and len(data) == 5 and data[0] == "factored":
         tree = _factored(data[1:], outputs)
         if tree is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.graph.tree import Csr, Factored, Tree
+from symgrad.run.sparse_array import SparseArray
 
 
 def bare(tree: Tree) -> Tree:
@@ -65,7 +66,7 @@ def _sparse(tree: Csr) -> Callable[[Any], Any]:
 
     def build(values: Any) -> Any:
         nonlocal model
-        if values.ndim > 1:
+        if values.ndim > 1 and not tree.axes:
             return values  # of a batch
         if model is None:
             from scipy.sparse import csr_array
@@ -74,6 +75,6 @@ def _sparse(tree: Csr) -> Callable[[Any], Any]:
         # SciPy's own constructor checks the places anew at every call: 15 times the cost of this
         new = model.__class__.__new__(model.__class__)
         new.__dict__.update(model.__dict__, data=values, indices=indices.copy(), indptr=indptr.copy())
-        return new
+        return new if not tree.axes else SparseArray(tree.axes[: tree.rows], tree.axes[tree.rows :], new)
 
     return build
