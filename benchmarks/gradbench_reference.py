@@ -73,7 +73,7 @@ def gmm(given: Any, derivative: bool) -> Any:
             - n * d / 2 * np.log(2 * np.pi)
             + prior
         )
-    share: Any = special.softmax(inner, axis=1)
+    share: Any = np.array(special.softmax(inner, axis=1))
     out: dict[str, Any] = {"alpha": share.sum(axis=0) - n * special.softmax(alpha), "mu": [], "q": [], "l": []}
     for j in range(k):
         weighted = share[:, j, None] * whitened[j]

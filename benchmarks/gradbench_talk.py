@@ -90,9 +90,11 @@ def relay(
 ) -> Iterator[tuple[str, str, float | None, bool]]:
     """Run an eval of the suite against a tool: per evaluation its function, label, seconds, and whether it was valid.
 
-    What the eval says goes to the tool as it is, and the responses back: what the suite's runner does.
+    What the eval says goes to the tool as it is, and the responses back: what the suite's runner does. RuntimeError
+    where the eval itself fails (most compare with the suite's C++ programs, which must have been built).
     """
-    environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(folder / "python" / "gradbench")}
+    path = [str(folder / "python" / "gradbench"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(path)}
     with (
         Tool(tool, cpu) as talk,
         subprocess.Popen(
@@ -119,3 +121,5 @@ def relay(
                 yield *asked[message["of"]], bool(message["valid"])
             said.stdin.write(json.dumps(response) + "\n")
             said.stdin.flush()
+        if said.wait():
+            raise RuntimeError(f"{program} ended with exit status {said.returncode}: does it have what it imports?")

@@ -178,6 +178,12 @@ def test_an_eval_program_and_a_tool_talk(tmp_path):
     assert second == ("treble", "", None, False)
 
 
+def test_an_eval_that_fails_is_told(tmp_path):
+    (tmp_path / "run.py").write_text("import a_package_that_is_not_there")
+    with pytest.raises(RuntimeError, match="exit status 1"):
+        list(relay(tmp_path / "run.py", tmp_path, "symgrad", None, 60))
+
+
 def test_wrong_answers_are_found(monkeypatch, capsys):
     monkeypatch.setitem(gradbench.REFERENCES, "hello", lambda given, derivative: 3 * given)
     assert gradbench.main(["--quick", "--modules", "hello", "--tools", "symgrad"]) == 1

@@ -35,7 +35,12 @@ def objective(cameras: Any, points: Any, weights: Any, features: Any, seen: Any)
     return errors, weight_error(weights)
 
 
-blocks = sg.vmap(sg.jacobian(reprojection, wrt=("camera", "point", "weight")))
+def of_all(v: Any, feature: Any) -> Any:
+    """As a function of camera, point and weight in one vector (15), whose order is that of the columns."""
+    return reprojection(v[:11], v[11:14], v[14], feature)
+
+
+blocks = sg.vmap(sg.jacobian(of_all, wrt="v"))
 slopes = sg.vmap(sg.grad(weight_error))
 
 
@@ -43,13 +48,13 @@ def jacobian(cameras: Any, points: Any, weights: Any, features: Any, seen: Any) 
     """Starts of rows, columns and values: two rows per observation, then one per weight."""
     n, m, p = len(cameras), len(points), len(weights)
     number = np.arange(p)
-    of_camera, of_point, of_weight = blocks(cameras[seen[:, 0]], points[seen[:, 1]], weights, features)
-    values = np.concatenate([of_camera, of_point, of_weight[:, :, None]], axis=2)
+    own = np.concatenate([cameras[seen[:, 0]], points[seen[:, 1]], weights[:, None]], axis=1)
+    values = blocks(own, features)
     places = np.concatenate(
         [11 * seen[:, :1] + np.arange(11), 11 * n + 3 * seen[:, 1:] + np.arange(3), 11 * n + 3 * m + number[:, None]],
         axis=1,
     )
-    columns = np.concatenate([np.concatenate([places, places], axis=1).reshape(-1), 11 * n + 3 * m + number])
+    columns = np.concatenate([np.broadcast_to(places[:, None], values.shape).reshape(-1), 11 * n + 3 * m + number])
     starts = np.concatenate([15 * np.arange(2 * p + 1), 30 * p + 1 + number])
     return starts, columns, np.concatenate([values.reshape(-1), slopes(weights)])
 
