@@ -1,8 +1,8 @@
 """Training steps side by side: time per step on the same batches with the same optimiser, one core.
 
 Every peer begins with the same parameters; its losses over the first steps have to be those of the others. Batches
-are arrays of the peer's own before the clock starts. A sample is some hundred steps in a row; the median of the
-samples counts.
+are arrays of the peer's own before the clock starts. A sample is 10 ms of steps in a row; the tenth percentile of the
+samples counts, as other processes of the machine only add.
 
 Run: python benchmarks/training.py [--quick] [--markdown] [--peers ...] [--json FILE]
 """

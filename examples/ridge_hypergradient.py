@@ -52,7 +52,7 @@ curve = np.array([validation_loss(g) for g in grid])
 print(f"least of a grid of {len(grid)} ridge weights: {np.exp(grid[np.argmin(curve)]):.5f}, loss {curve.min():.8f}")
 closed = np.linalg.solve(X.T @ X / 60 + np.exp(at) / 30 * np.eye(30), X.T @ y / 60)
 assert abs(slope(at)) < 1e-10
-assert validation_loss(at) <= curve.min()
+assert validation_loss(at) <= curve.min() * (1 + 1e-12)  # the grid holds the same point to rounding
 assert np.allclose(sg.function(fitted)(at), closed, rtol=1e-9)
 assert abs(slope(at + 0.5) - difference) < 1e-6
 

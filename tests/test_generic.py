@@ -624,3 +624,34 @@ def test_what_is_no_function() -> None:
     for wrong in (3, "f", None, [square]):
         with pytest.raises(sg.ArgumentError):
             sg.grad(wrong)
+
+
+def test_a_default_is_taken_at_every_call() -> None:
+    f = sg.function(lambda x, a=2.0: np.sum(x * a))
+    for _ in range(3):
+        assert f(np.ones(4)) == 8.0
+        np.testing.assert_array_equal(sg.grad(f)(np.ones(4)), np.full(4, 2.0))
+
+
+def test_in_place_operators_are_seen_by_all_names_of_an_array() -> None:
+    def f(x):
+        y = x * 1
+        z = y
+        y += 1
+        y[1:] *= x[1:]
+        total = s = np.sum(x)
+        s += 1  # of a number: a new one
+        return z, total
+
+    x = np.arange(1.0, 4.0)
+    for got, want in zip(sg.function(f)(x), f(x), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+    def g(x):
+        x += 1  # of an argument: the caller's stays
+        return np.sum(x * x)
+
+    np.testing.assert_array_equal(sg.grad(g)(x), 2 * (x + 1))
+    np.testing.assert_array_equal(x, [1.0, 2.0, 3.0])
+    with pytest.raises(sg.TraceError, match="can't become float64"):
+        sg.function(lambda n: (2 * n).__itruediv__(2))(np.arange(3))

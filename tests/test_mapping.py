@@ -330,3 +330,25 @@ def test_errors() -> None:
     sparse = sg.jacobian(sg.function([x], [x, x**2]), sparse=True)
     with pytest.raises(sg.ArgumentError, match="sparse result can't be mapped"):
         sg.vmap(sparse)
+
+
+def test_places_outside_are_errors_and_no_numbers_of_another_point() -> None:
+    A = np.arange(12.0).reshape(3, 4)
+    pick = sg.vmap(lambda x, i: x[i])
+    np.testing.assert_array_equal(pick(A, np.array([3, 1, -2])), [3.0, 5.0, 10.0])
+    with pytest.raises(sg.ArgumentError, match="outside"):
+        pick(A, np.array([7, 1, 2]))
+
+
+def test_axes_that_are_given_and_those_that_are_not_are_two_maps() -> None:
+    f = sg.function(lambda x, a=2.0: np.sum(x * a))
+    sg.vmap(f, (0, 0))
+    np.testing.assert_array_equal(sg.vmap(f, 0)(np.ones((3, 4)), 3.0), [12.0, 12.0, 12.0])
+
+
+def test_a_map_leaves_its_function_as_it_was_shown() -> None:
+    f = sg.function(lambda x: x @ x)
+    f(np.ones(4))
+    sg.vmap(f)(np.ones((3, 4)))
+    assert f.latex() == "x^{T} x"
+    assert "x[4]" in repr(f)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from symgrad.errors import ArgumentError, DtypeError
+from symgrad.errors import ArgumentError, DtypeError, SymgradError
 from symgrad.function import Function
 from symgrad.graph import FLOATS, Type
 from symgrad.graph.tree import leaves_of
@@ -135,7 +136,8 @@ class PythonFunction:
             function, self._latest_kind[0] = known
             return function(*args)
         made, numbers = self._prepared(args, named)
-        if self._plain and not named and made.is_flat and all(a.__class__ in (np.ndarray, float) for a in args):
+        plain = self._plain and not named and len(args) == len(self.names) and made.is_flat
+        if plain and all(a.__class__ in (np.ndarray, float) for a in args):
             self._plain_calls[key] = made.function, made.kind
         return made(numbers)
 
@@ -320,7 +322,8 @@ class PythonFunction:
     def __repr__(self) -> str:
         known = f"; traced for {len(self._made)} kinds of arguments" if len(self._made) > 1 else ""
         if self._latest_kind:
-            return repr(self._shown((), {}))[:-1] + known + ")"
+            with suppress(SymgradError):  # of arguments of a relative's kind, which this may not take
+                return repr(self._shown((), {}))[:-1] + known + ")"
         return f"Function({self.name}: {', '.join(self.names)}; traced at its first call)"
 
 

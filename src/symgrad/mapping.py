@@ -61,8 +61,8 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
         function = _mapped(own, every, where, n, out_axes)
         return Specialised(flat(function), kind, parent.result, parent.taken)
 
-    made = PythonFunction(f"vmap {f.name}", f.signature, build, f._static, f._floats, parent=f)
-    return f.kept(("vmap", axes, out_axes), made)
+    made = PythonFunction(f"vmap {f.name}", f.signature, build, f._static, f._floats)
+    return f.kept(("vmap", axes, out_axes, given), made)
 
 
 def _without(

@@ -153,3 +153,27 @@ def test_a_mask_stays_off_what_is_not_taken() -> None:
         return np.sum(np.where(d > 0, np.sqrt(d), 0.0)) / 2
 
     np.testing.assert_allclose(sg.hessian(full)(x), h, rtol=1e-12, atol=1e-12)
+
+
+def test_a_term_that_comes_twice() -> None:
+    x = np.array([-0.4, 0.7, -0.4, 0.5])
+    f = lambda x: np.sum(np.diag(x)[[3, 3]] * np.exp(np.diag(x)[[3, 3]]))  # noqa: E731
+    want = 2 * (2 + x[3]) * np.exp(x[3])
+    assert sg.hessian(f)(x)[3, 3] == pytest.approx(want, rel=1e-12)
+    assert sg.hessian(f, mode="forward")(x)[3, 3] == pytest.approx(want, rel=1e-12)
+
+
+def test_rows_of_an_identity_by_either_axis() -> None:
+    p, w = np.array([1, 1, 2]), np.array([1.0, 10.0, 100.0])
+    rows = np.eye(3)[p]
+    for take, of in (
+        (lambda p, w: np.take(np.eye(3), p, axis=0) @ w, lambda: rows @ w),
+        (lambda p, w: np.take(np.eye(3), p, axis=0).T @ w, lambda: rows.T @ w),
+        (lambda p, w: np.take(np.eye(3), p, axis=1) @ w, lambda: rows.T @ w),
+        (lambda p, w: np.take(np.eye(3), p, axis=0).sum(0) * w, lambda: rows.sum(0) * w),
+    ):
+        np.testing.assert_array_equal(sg.function(take)(p, w), of())
+    five = np.array([0, 2, 1, 1, 0])
+    np.testing.assert_array_equal(
+        sg.function(lambda p, w: np.take(np.eye(3), p, axis=0) @ w)(five, w), np.eye(3)[five] @ w
+    )

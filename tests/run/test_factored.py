@@ -134,3 +134,37 @@ def test_a_singular_one_is_refused():
     H = FactoredArray((2,), (2,), [Product(1.0, ((np.array([1.0, 0.0]), (0,)), (None, (0, 1))))], "float64")
     with pytest.raises(np.linalg.LinAlgError, match="singular"):
         H.solve(np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "f"),
+    [
+        ("jacobian", lambda X: np.diag(np.diag(X) ** 2)),
+        ("jacobian", lambda X: 2 * X.T),
+        ("hessian", lambda X: np.trace(X) ** 2),
+        ("hessian", lambda X: np.sum(np.diag(X) ** 2)),
+        ("hessian", lambda X: np.trace(X @ X)),
+        ("hessian", lambda X: np.sum(X**2) + np.trace(X @ X)),
+    ],
+)
+def test_identities_between_other_axes_than_row_and_column(kind, f):
+    X, v = RNG.normal(size=(6, 6)), RNG.normal(size=(6, 6))
+    H, dense = getattr(sg, kind)(f, structure="auto")(X), getattr(sg, kind)(f)(X)
+    np.testing.assert_allclose(H.todense(), dense, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(H @ v, np.tensordot(dense, v, 2), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(H.toscipy() @ v.ravel(), dense.reshape(36, 36) @ v.ravel(), rtol=1e-12, atol=1e-12)
+    if np.linalg.matrix_rank(dense.reshape(36, 36)) == 36:
+        np.testing.assert_allclose(np.tensordot(dense, H.solve(v), 2), v, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("small", [1e-9, 0.0])
+def test_a_diagonal_that_is_nearly_singular_beside_a_low_rank(small):
+    U, x = RNG.normal(size=(60, 3)), RNG.uniform(0.5, 1.5, 60)
+    x[3] = small
+
+    def f(x):
+        return np.sum(x**4) / 12 + np.sum((U.T @ x) ** 2) / 2
+
+    H, dense = sg.hessian(f, structure="auto")(x), sg.hessian(f)(x)
+    assert H.kind == "diagonal + low rank"
+    np.testing.assert_allclose(dense @ H.solve(np.ones(60)), np.ones(60), rtol=1e-6)

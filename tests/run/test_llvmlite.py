@@ -30,3 +30,19 @@ def test_code_in_reference_cycles_is_freed() -> None:
     done = subprocess.run([sys.executable, "-c", IN_CYCLES], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == "done\n", done.stderr
     assert done.returncode == 0
+
+
+def test_copies_of_code_are_the_code() -> None:
+    """One engine, freed once."""
+    import copy
+
+    import numpy as np
+
+    import symgrad as sg
+    from symgrad.run.llvmlite import Code
+
+    own = sg.function(lambda x: np.sum(np.sin(x))).specialise(np.ones(7)).compile()
+    code = own.executor.program._whole.code
+    assert isinstance(code, Code)
+    assert copy.deepcopy(code) is code
+    assert copy.copy(code) is code

@@ -17,6 +17,7 @@ from symgrad.graph.body import Body
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import basis, contract, parse
 from symgrad.ops.literal import constant_array
+from symgrad.ops.take import known_places
 
 _FRONT = 10**6  # the label of the batch's axis
 
@@ -156,7 +157,18 @@ def _offset(out: Graph, places: int, n: int, length: int, rank: int) -> int:
     """Places of point k, counted in the arrays of all points one after the other."""
     starts = np.arange(n, dtype=np.int64).reshape((n,) + (1,) * rank) * length
     shape = out.types[places].lengths
-    return (Node(out, places) + Node(out, constant_array(out, np.broadcast_to(starts, shape)))).id
+    moved = (Node(out, places) + Node(out, constant_array(out, np.broadcast_to(starts, shape)))).id
+    if out.ops[places].name in _INSIDE or known_places(out, places) is not None:
+        return moved
+    zero, end = (spread(out, out.const(k, "int64"), shape) for k in (0, length))
+    bounds = [out.build(REGISTER["greater_equal"], (places, zero)), out.build(REGISTER["less"], (places, end))]
+    inside = out.build(REGISTER["logical_and"], tuple(bounds))
+    nowhere = spread(out, out.const(-1, "int64"), shape)  # else it would be a place of another point
+    return out.build(REGISTER["where"], (inside, moved, nowhere))
+
+
+_INSIDE = frozenset({"argsort", "argmax", "argmin", "argcummax", "argcummin"})
+"""Places that are never outside."""
 
 
 def _others(rank: int, at: int) -> tuple[int, ...]:

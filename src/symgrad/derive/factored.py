@@ -41,10 +41,19 @@ def factored(g: Graph, i: int, rows: int, position: int) -> tuple[list[int], Fac
             factors.append((nodes.setdefault(one, position + len(nodes)), tuple(lost)))
         written.append((float(term.number), tuple(factors)))
     stored = sum(math.prod(g.types[n].lengths) for n in nodes)
-    if stored * WORTH > math.prod(shape) or not written:
+    if stored * WORTH > math.prod(shape) or not written or not all(_is_plain(factors, rows) for _, factors in written):
         whole = (1.0, ((position, tuple(range(len(shape)))),))
         return [i], Factored(shape, rows, g.types[i].dtype, (whole,))
     return list(nodes), Factored(shape, rows, g.types[i].dtype, tuple(written))
+
+
+def _is_plain(factors: Sequence[tuple[int, tuple[int, ...]]], rows: int) -> bool:
+    """Whether each label is in an identity once at most, no identity joins two rows or two columns, and no factor
+    has a label twice."""
+    joined = [labels for position, labels in factors if position < 0]
+    flat = [x for labels in joined for x in labels]
+    across = all(labels[0] < rows <= labels[1] or labels[1] < rows <= labels[0] for labels in joined)
+    return across and len(set(flat)) == len(flat) and all(len(set(ls)) == len(ls) for _, ls in factors)
 
 
 def _thin(g: Graph, term: Term, sizes: dict[int, int]) -> Term:

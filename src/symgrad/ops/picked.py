@@ -143,8 +143,8 @@ def scaled(g: Graph, scalars: Sequence[int], i: int) -> int:
 
 
 def is_picked(g: Graph, i: int) -> bool:
-    """Whether it is rows of an identity."""
-    return g.ops[i].name == "take" and is_identity(g, i)
+    """Whether it is rows of an identity, what they count in front: `take` has no other form of them."""
+    return g.ops[i].name == "take" and is_identity(g, i) and g.attrs[i] == (-1,)
 
 
 def opened_scatter(g: Graph, a: int, i: int, axis: int, n: int) -> int | None:
@@ -201,7 +201,7 @@ def _sum_of_scatters(g: Graph, found: Sequence[tuple[bool, tuple[int, ...], int]
         opened = g.ops[t].name in ("einsum", "broadcast") or is_picked(g, t)
         split = _split(g, factors(g, t)[0], labels[at : at + rank]) if opened else None
         if split is None:
-            groups[-1, t] = [(negative, scalars, t, [])]
+            groups[-1 - len(groups), t] = [(negative, scalars, t, [])]  # one term may come twice
         else:
             e, x, rest = split
             groups.setdefault((e, x), []).append((negative, scalars, t, rest))

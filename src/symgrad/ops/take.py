@@ -39,6 +39,10 @@ def _take(g: Graph, args: tuple[int, ...], attrs: tuple[int]) -> int | None:
         return spread(g, g.args[a][0], wanted)
     if g.ops[a].name == "negative":
         return g.build(g.ops[a], (g.build(take, (g.args[a][0], i), attrs),))
+    if g.ops[a].name == "delta" and axis == -2:  # symmetric: rows of it are columns of it, in one form
+        picked = g.build(take, args, (-1,))
+        labels = tuple(range(len(wanted)))
+        return contract(g, [(picked, (labels[-1], *labels[:-1]))], labels)
     places = known_places(g, i)
     opened = opened_take(g, a, i, axis) if places is None or not _is_part(places) else None
     if places is None or opened is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -114,20 +115,27 @@ class FactoredArray:
         regular = [t for t in self._terms if t.blocks() is not None]
         low = [t for t in self._terms if t.blocks() is None]
         n = math.prod(self.rows)
-        sides = [t.sides(self.rows, self.columns) for t in low]
-        if len(regular) != 1 or any(s is None or s[0].shape[1] * 2 > n for s in sides):
-            dense = self.todense().reshape(n, n)
-            return np.linalg.solve(dense, b.reshape(n, -1)).reshape(b.shape)
         flat = b.reshape(n, -1)
-        base = regular[0].solved(self.rows, flat)
-        found = [s for s in sides if s is not None]
-        if not found:
-            return base.reshape(b.shape)
+        sides = [t.sides(self.rows, self.columns) for t in low]
+        found = [s for s in sides if s is not None and s[0].shape[1] * 2 <= n]
+        if len(regular) == 1 and not low:
+            return regular[0].solved(self.rows, flat).reshape(b.shape)
+        if len(regular) == 1 and len(found) == len(low):
+            with suppress(np.linalg.LinAlgError):  # the regular term alone may be singular, or nearly so
+                x = self._woodbury(regular[0], found, flat).reshape(b.shape)
+                rest = np.max(np.abs(self @ x - b), initial=0)
+                if rest <= np.sqrt(np.finfo(b.dtype).eps) * np.max(np.abs(b), initial=0):
+                    return x
+        return np.linalg.solve(self.todense().reshape(n, n), flat).reshape(b.shape)
+
+    def _woodbury(self, regular: _Term, found: Sequence[tuple[Any, Any]], b: Any) -> Any:
+        """x for b of shape (n, k), of a term that is easily solved and products of thin matrices."""
+        base = regular.solved(self.rows, b)
         left = np.concatenate([s[0] for s in found], axis=1)
         right = np.concatenate([s[1] for s in found], axis=0)
-        across = regular[0].solved(self.rows, left)
+        across = regular.solved(self.rows, left)
         small = np.eye(left.shape[1], dtype=b.dtype) + right @ across
-        return (base - across @ np.linalg.solve(small, right @ base)).reshape(b.shape)
+        return base - across @ np.linalg.solve(small, right @ base)
 
     def toscipy(self) -> Any:
         """A `scipy.sparse.csr_array` where that holds few numbers, else a `LinearOperator`; shape (rows, columns)."""
@@ -205,6 +213,8 @@ class _Term:
 
         The product is then, for each place on the shared axes, a Kronecker product of square matrices.
         """
+        if any(high != low + self.rows for high, low in self.names.items()):
+            return None  # an identity with the axes of a transpose
         shared = sorted(set(self.names.values()))
         joined: list[set[int]] = []
         for _, labels in self.factors:

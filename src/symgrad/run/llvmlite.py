@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -246,6 +246,16 @@ class Code:
     @property
     def names(self) -> list[str]:
         return list(self._addresses)
+
+    def __copy__(self) -> Code:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Code:
+        """The same: code does not change, and its engine is freed once."""
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("machine code is not pickled")
 
     def __del__(self) -> None:
         # not freed here: the garbage collector may run at any time, LLVM may be busy for seconds

@@ -191,7 +191,7 @@ class TrainStep:
 
     def __call__(self, state: State, *data: Any, **named: Any) -> float:
         """One step, in place; the loss before it. Data by position or by name, as the loss takes them."""
-        key = tuple([(a.shape, a.dtype) if a.__class__ is np.ndarray else a.__class__ for a in data])
+        key = (self, *[(a.shape, a.dtype) if a.__class__ is np.ndarray else a.__class__ for a in data])
         if not named:
             ready = state.prepared.get(key)
             if ready is not None:

@@ -577,3 +577,12 @@ def test_formats_and_rounding() -> None:
         return round(x[0] * 1.234, 1) + divmod(x[1], 2)[1]
 
     assert sg.function(f)(X) == pytest.approx(f(X))
+
+
+@pytest.mark.parametrize(("i", "j"), [(0, 5), (3, 0), (-4, 0), (0, -5)])
+def test_places_outside_one_of_several_axes(i: int, j: int) -> None:
+    A = np.arange(12.0).reshape(3, 4)
+    f = sg.function(lambda x, i, j: x[i, j])
+    assert f(A, np.array(-1), np.array(-2)) == A[-1, -2]
+    with pytest.raises(sg.ArgumentError, match="outside"):
+        f(A, np.array(i), np.array(j))

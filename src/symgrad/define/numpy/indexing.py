@@ -210,9 +210,13 @@ def _flat_places(g: Graph, places: list[Any], sizes: list[int], together: tuple[
         flat = np.ravel_multi_index(tuple(found), tuple(sizes)) if math.prod(together) else np.zeros(together)
         return node(g, np.asarray(flat).astype(np.int64))
     total: Any = None
+    inside: Any = True
     for p, n in zip(places, sizes, strict=True):
         own: Any = np.where(p < 0, p + n, p)
+        inside = inside & (own >= 0) & (own < n)
         total = own if total is None else total * n + own
+    if len(places) > 1:  # what is outside of one axis would be a place within all of them
+        total = np.where(inside, total, -1)
     return broadcast_to(g, node(g, total), together)
 
 

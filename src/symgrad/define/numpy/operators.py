@@ -59,6 +59,21 @@ class Operators:
     __invert__: Any
 
 
+def _updated(x: Any, value: Any) -> Any:
+    """`x += y`, as NumPy does it: all names of an array see it.
+
+    Of a number or an argument it is this name alone; of a view, `x[1:] += y` writes it after this.
+    """
+    from symgrad.define.numpy.tracer import refuse
+
+    if not x.ndim or x._input or x._parent is not None:
+        return value
+    if value.shape != x.shape or (value.dtype.kind == "f" and x.dtype.kind != "f"):
+        refuse(f"an array of {x.dtype}{list(x.shape)} can't become {value.dtype}{list(value.shape)} in place")
+    x[...] = value
+    return x
+
+
 def _set_operators() -> None:
     def forward(ufunc: Any) -> Any:
         return lambda self, other, *more: NotImplemented if more else ufunc(self, other)
@@ -69,10 +84,15 @@ def _set_operators() -> None:
     def unary(ufunc: Any) -> Any:
         return lambda self: ufunc(self)
 
+    def updating(ufunc: Any) -> Any:
+        return lambda self, other: _updated(self, ufunc(self, other))
+
     for name, ufunc in (*_BINARY.items(), *_COMPARED.items()):
         setattr(Operators, f"__{name}__", forward(ufunc))
     for name, ufunc in _BINARY.items():
         setattr(Operators, f"__r{name}__", reflected(ufunc))
+        if name != "divmod":
+            setattr(Operators, f"__i{name}__", updating(ufunc))
     for name, ufunc in _UNARY.items():
         setattr(Operators, f"__{name}__", unary(ufunc))
 
