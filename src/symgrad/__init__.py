@@ -1,6 +1,7 @@
 """symgrad: exact derivatives of any order, as formulas you can read and as machine code."""
 
 import symgrad.ops  # noqa: F401  importing declares every operation
+from symgrad.control import cond, fori_loop, scan, while_loop
 from symgrad.defining import function
 from symgrad.errors import (
     ArgumentError,
@@ -40,9 +41,11 @@ __all__ = [
     "Training",
     "UnsupportedError",
     "adam",
+    "cond",
     "derivative",
     "fit",
     "fixed_point",
+    "fori_loop",
     "function",
     "grad",
     "hessian",
@@ -52,10 +55,12 @@ __all__ = [
     "minimize",
     "momentum",
     "root",
+    "scan",
     "sgd",
     "train",
     "train_step",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.compile.flow import flow
 from symgrad.compile.implicit import solver
 from symgrad.dialects import numpy_places
 from symgrad.dialects.numpy import lowering
@@ -129,6 +130,8 @@ def _loop(graph: Graph, i: int) -> Any:
 def node_call(graph: Graph, i: int) -> Any:
     """Node `i` as a function of its arguments' values; all results of a loop or decomposition that it takes one of."""
     op = graph.ops[i]
+    if op.kind == "flow":
+        return flow(graph, i, Reference)
     if op.attrs[-1:] == ("take",):
         return _loop(graph, i) if op.name == "fold" else PARTS[op.name]
     if op.name == "implicit":

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from symgrad.derive.batching_flow import flow
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, REGISTER, Graph, Node
 from symgrad.graph.body import Body
@@ -39,8 +40,8 @@ def batched(
             new = out.const(*attrs) if op is CONST else out.build(op, tuple([p for p, _ in parts]), attrs)
             done[i] = new, False
             continue
-        how = _RULES.get(op.name, _every)
-        done[i] = how(_Place(g, i, out, parts, n)), True
+        place = _Place(g, i, out, parts, n)
+        done[i] = flow(place, batched) if op.kind == "flow" else _RULES.get(op.name, _every)(place), True
     return [done[r] for r in roots]
 
 
@@ -57,6 +58,17 @@ class _Place:
         """Argument `k` with the batch in front, repeated where it has none."""
         node, is_batched = self.parts[k]
         return node if is_batched else spread(self.out, node, (self.n, *self.shapes[k]))
+
+    def within(self, body: Body, flags: Sequence[bool]) -> tuple[Graph, list[int], list[tuple[int, bool]]]:
+        """A graph with the body at the whole batch: it, the inputs, of which `flags` are batched, the outputs."""
+        inner, own = Graph(), body.graph
+        inputs, given = [], {}
+        for k, (i, is_batched) in enumerate(zip(body.inputs, flags, strict=True)):
+            type = own.types[i]
+            node = inner.input(f"%{k}", type._replace(shape=(self.n, *type.lengths)) if is_batched else type)
+            inputs.append(node)
+            given[i] = node, is_batched
+        return inner, inputs, batched(own, body.outputs, inner, given, self.n)
 
 
 def _every(p: _Place) -> int:
@@ -223,17 +235,7 @@ def _fold(p: _Place) -> int:
     carried = [is_batched for _, is_batched in p.parts[2 : 2 + m]]
     captured = [is_batched for _, is_batched in p.parts[2 + m :]]
     while True:
-        inner = Graph()
-        flags = [False, *carried, *captured]
-        inputs = []
-        given = {}
-        for k, (i, is_batched) in enumerate(zip(body.inputs, flags, strict=True)):
-            type = own.types[i]
-            shape = (p.n, *type.lengths) if is_batched else type.shape
-            node = inner.input(f"%{k}", type._replace(shape=shape))
-            inputs.append(node)
-            given[i] = node, is_batched
-        results = batched(own, body.outputs, inner, given, p.n)
+        inner, inputs, results = p.within(body, [False, *carried, *captured])
         wanted = [was or now for was, (_, now) in zip(carried, results, strict=True)]
         if wanted == carried:
             break

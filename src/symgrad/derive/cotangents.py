@@ -11,13 +11,16 @@ no more than v has elements, and comes out as one factor, as in X^T diag(p) X.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from symgrad.derive.accumulate import Algebra, dependent
+from symgrad.derive.flow import flow_cotangents
 from symgrad.derive.local import MINUS_ONE, ONE, Partials
 from symgrad.derive.loops import fold_cotangents, of_numbers
 from symgrad.graph import Graph, Node
 from symgrad.graph.node import spread
 from symgrad.ops.contraction import contract
+from symgrad.ops.flow import siblings
 from symgrad.ops.masks import masked
 
 Terms = dict[int, int]
@@ -31,8 +34,8 @@ def cotangents(g: Graph, seeds: Mapping[int, int], wrt: Sequence[int]) -> list[i
     are made in `g`.
     """
     depends = dependent(g, wrt)
-    sweep = _Sweep(g, seeds, depends)
     ends = set(wrt)
+    sweep = _Sweep(g, seeds, depends, ends)
     for i in range(len(depends) - 1, -1, -1):
         if i not in ends:
             sweep.step(i)
@@ -40,16 +43,24 @@ def cotangents(g: Graph, seeds: Mapping[int, int], wrt: Sequence[int]) -> list[i
 
 
 class _Sweep:
-    def __init__(self, g: Graph, seeds: Mapping[int, int], depends: Sequence[bool]) -> None:
+    def __init__(self, g: Graph, seeds: Mapping[int, int], depends: Sequence[bool], ends: set[int]) -> None:
         self.g = g
         self.depends = depends
         self.alg = Algebra(g, list(seeds))
         self.local = Partials(g, depends.__getitem__)
         self.leading = any(len(g.types[ct].shape) > len(g.types[i].shape) for i, ct in seeds.items())
         self.known: dict[int, Terms] = {i: {ct: ONE} for i, ct in seeds.items() if depends[i]}
+        self.loops: dict[Any, list[int]] = {}
+        """The nodes of each loop or branch: what they hand down, they do together, at the first of them."""
+        for i, op in enumerate(g.ops[: len(depends)]):
+            if op.kind == "flow" and i not in ends:
+                self.loops.setdefault(siblings(g, i), []).append(i)
 
     def step(self, i: int) -> None:
         """What node `i` hands down to its arguments."""
+        if self.g.ops[i].kind == "flow":
+            self._flow(i)
+            return
         terms = self.known.get(i)
         if terms is None:
             return
@@ -83,6 +94,16 @@ class _Sweep:
                         self._enter(a, base, self.alg.product(p, factor))
                     else:
                         self._enter(a, self.alg.product(p, base), ONE)
+
+    def _flow(self, i: int) -> None:
+        members = self.loops[siblings(self.g, i)]
+        if i != members[0]:
+            return
+        seeds = {j: ct for j in members if (ct := self.total(j)) is not None}
+        if seeds:
+            wrt = [a for a in self.g.args[i] if self.depends[a]]
+            for a, t in flow_cotangents(self.g, seeds, wrt, cotangents):
+                self._enter(a, t, ONE)
 
     def total(self, i: int) -> int | None:
         """The cotangent of node `i` as a node."""

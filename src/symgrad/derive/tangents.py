@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from symgrad.derive.accumulate import Algebra
+from symgrad.derive.flow import flow_tangent, zero_like
 from symgrad.derive.local import Partials
 from symgrad.derive.loops import fold_tangent, of_numbers
 from symgrad.graph import Graph, Node
-from symgrad.graph.node import spread
 
 
 def tangents(g: Graph, roots: Sequence[int], seeds: Mapping[int, int]) -> list[int | None]:
@@ -24,6 +24,11 @@ def tangents(g: Graph, roots: Sequence[int], seeds: Mapping[int, int]) -> list[i
             continue
         if g.ops[i].kind == "control" and not of_numbers(g, i, [a for a in g.args[i] if a in known]):
             t = fold_tangent(g, i, known)
+            if t is not None:
+                known[i] = t
+            continue
+        if g.ops[i].kind == "flow":
+            t = flow_tangent(g, i, known, tangents)
             if t is not None:
                 known[i] = t
             continue
@@ -70,8 +75,4 @@ def _tangent(g: Graph, i: int, known: Mapping[int, int]) -> int | None:
 
 _RULES = {"linear": _linear, "multilinear": _multilinear, "tangent": _tangent}
 
-
-def zero_like(g: Graph, i: int) -> int:
-    """A zero of the type of node `i`."""
-    type = g.types[i]
-    return spread(g, g.const(0, type.dtype), type.shape)
+__all__ = ["tangents", "zero_like"]

@@ -17,7 +17,7 @@ from symgrad.graph.node import spread
 from symgrad.ops.einsum import Labels, contract
 
 STACK = REGISTER["stack"]
-_ARRAYS = ("linear", "multilinear", "tangent")
+_ARRAYS = ("linear", "multilinear", "tangent", "flow")
 
 
 def of_arrays(g: Graph, outputs: Sequence[int], wrt: Sequence[int]) -> bool:

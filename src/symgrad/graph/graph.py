@@ -135,13 +135,16 @@ class Graph:
         for i, needed in enumerate(live):
             if needed:
                 op = self.ops[i]
+                if op.attrs[-1:] == ("take",):  # nodes may take one result each of one loop or decomposition
+                    key = op, self.args[i], self.attrs[i][:-1]
+                    if key in loops:
+                        continue
+                    loops.add(key)
                 if op.work is not None:
                     total += op.work([types[a] for a in self.args[i]], *self.attrs[i])
                 elif op.kind == "control":
                     body = self.attrs[i][0]
-                    if (self.args[i], body) not in loops:  # nodes may take other results of one loop
-                        loops.add((self.args[i], body))
-                        total += body.graph.operations(body.outputs)
+                    total += body.graph.operations(body.outputs)
                 elif op.cost:
                     shape = types[i].shape
                     total += op.cost * math.prod(n or 1 for n in shape) if shape else op.cost

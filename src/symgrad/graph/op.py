@@ -31,7 +31,8 @@ class Op:
     - "tangent": `rule(tangents, *args, result, **attrs)` is the tangent of the result (tangents may be
       None), linear in the tangents; reverse follows by transposing it.
     - "constant": the derivative is zero everywhere (it is zero wherever it exists, or the result is not real).
-    - "control": a loop over a sub-graph; `derive.loops` derives its body.
+    - "control": a fold over a range of integers; `derive.loops` derives its body.
+    - "flow": a loop or a branch whose bodies are graphs; `derive.flow` derives them.
     - "leaf": an input or a constant.
     """
 

@@ -146,22 +146,37 @@ def _value(v: Any) -> bool:
     return v in NAMED if isinstance(v, str) else isinstance(v, (bool, int, float, Fraction))
 
 
+def _natural(v: Any) -> bool:
+    return v.__class__ is int and v >= 0
+
+
+def _body(v: Any) -> bool:
+    return isinstance(v, Body) and v.carries > 0
+
+
 _KINDS: dict[str, Callable[[Any], bool]] = {
     "data": lambda v: isinstance(v, Literal) and v.value.dtype.name in DTYPES,
     "axes": lambda v: isinstance(v, tuple) and all(k.__class__ is int and k < 0 for k in v),
     "axis": lambda v: v.__class__ is int and v < 0,
-    "body": lambda v: isinstance(v, Body) and v.carries > 0,
+    "body": _body,
+    "carries": _natural,
+    "condition": _body,
     "dtype": lambda v: v in DTYPES,
     "high": _naturals,
     "index": _naturals,
     "interior": _naturals,
     "k": _integer,
+    "length": _natural,
+    "limit": _natural,
     "low": _naturals,
     "lower": lambda v: v.__class__ is bool,
+    "memory": _natural,
     "n": _integer,
     "name": lambda v: isinstance(v, str),
+    "no": _body,
     "p": _integer,
     "q": _integer,
+    "reverse": lambda v: v.__class__ is bool,
     "rcond": lambda v: v.__class__ is float and v >= 0,
     "shape": _naturals,
     "side": lambda v: v in ("left", "right"),
@@ -170,8 +185,10 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "step": _naturals,
     "stop": _naturals,
     "subscripts": lambda v: isinstance(v, str),
-    "take": lambda v: v.__class__ is int and v >= 0,
+    "sliced": _natural,
+    "take": _natural,
     "type": lambda v: isinstance(v, Type),
+    "yes": _body,
     "value": _value,
 }
 """What the attribute of each name must be."""

@@ -20,6 +20,7 @@ from symgrad.define.numpy.broadcast import (
     with_ones,
 )
 from symgrad.define.numpy.tracer import UFUNCS, Array, cast, graph_of, implements, node, refuse, shapes
+from symgrad.define.numpy.views import reshaped_view
 from symgrad.graph import REGISTER
 from symgrad.ops.einsum import contract
 from symgrad.ops.subscripts import Labels
@@ -63,7 +64,7 @@ def transpose(a: Any, axes: Any = None) -> Array:
     order = tuple(range(a.ndim))[::-1] if axes is None else tuple(int(k) % a.ndim for k in axes)
     if sorted(order) != list(range(a.ndim)):
         raise ValueError(f"axes {axes} of an array with {a.ndim}")
-    return Array(a.graph, transposed(a.graph, a.id, order), view_of=a)
+    return Array(a.graph, transposed(a.graph, a.id, order), view_of=a, by=(np.transpose, order))
 
 
 @implements(np.matrix_transpose)
@@ -107,7 +108,7 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
         return transpose(reshape(transpose(a), wanted[::-1]))
     if order != "C":
         raise ValueError(f"order {order!r} depends on where the numbers lie in memory: write 'C' or 'F'")
-    return Array(a.graph, reshaped(a.graph, a.id, wanted), view_of=a)
+    return reshaped_view(a, reshaped(a.graph, a.id, wanted), wanted)
 
 
 @implements(np.ravel)
@@ -119,21 +120,24 @@ def ravel(a: Any, order: str = "C") -> Array:
 def expand_dims(a: Any, axis: Any) -> Array:
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     rank = a.ndim + len(axes)
-    return Array(a.graph, with_ones(a.graph, a.id, axes_of(tuple(axes), rank), rank), view_of=a)
+    at = axes_of(tuple(axes), rank)
+    return Array(a.graph, with_ones(a.graph, a.id, at, rank), view_of=a, by=(np.expand_dims, at))
 
 
 @implements(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Array:
-    axes = [k for k, n in enumerate(a.shape) if n == 1] if axis is None else axes_of(axis, a.ndim)
+    axes = tuple(k for k, n in enumerate(a.shape) if n == 1) if axis is None else axes_of(axis, a.ndim)
     if any(a.shape[k] != 1 for k in axes):
         raise ValueError(f"axis {axis} of an array of shape {a.shape} is not of length 1")
-    return Array(a.graph, reshaped(a.graph, a.id, [n for k, n in enumerate(a.shape) if k not in axes]), view_of=a)
+    kept = [n for k, n in enumerate(a.shape) if k not in axes]
+    return Array(a.graph, reshaped(a.graph, a.id, kept), view_of=a, by=(np.squeeze, axes))
 
 
 @implements(np.broadcast_to)
 def broadcast_to_(array: Any, shape: Any, subok: bool = False) -> Array:
     shape = (shape,) if isinstance(shape, int) else shape
-    return Array(array.graph, broadcast_to(array.graph, array.id, shape), view_of=array)
+    i = broadcast_to(array.graph, array.id, shape)
+    return Array(array.graph, i, view_of=array, by=(np.broadcast_to, tuple(shape)))
 
 
 @implements(np.where)

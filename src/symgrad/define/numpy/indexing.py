@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,12 @@ def read(x: Array, key: Any) -> Array:
     g, i = x.graph, x.id
     i, items = _scalars_first(g, i, items)
     if items is None:
-        return Array(g, i)
+        is_view = key is Ellipsis or (isinstance(key, tuple) and any(k is Ellipsis for k in key))
+        return Array(g, i, view_of=x, by=(operator.getitem, key)) if is_view else Array(g, i)
     i = _sliced(g, i, items)
     advanced = [k for k, item in enumerate(items) if _is_array(item)]
     if not advanced:
-        return Array(g, i, view_of=x)
+        return Array(g, i, view_of=x, by=(operator.getitem, key))
     return Array(g, _advanced(g, i, items))
 
 
@@ -36,9 +38,26 @@ def write(x: Array, key: Any, value: Any) -> Array:
     found = places[key]
     count = found.size
     places[key] = np.arange(count).reshape(found.shape)
+    return _filled(x, places, broadcast_to(g, node(g, value, x.dtype), found.shape))
+
+
+def placed(x: Array, places: Any, value: int) -> Array:
+    """A copy of `x` with the elements of node `value` at these places in C order, all of them different."""
+    inverse = np.full(x.size, -1)
+    inverse[places.ravel()] = np.arange(places.size)
+    order = np.argsort([-s for s in places.strides], kind="stable")
+    if places.size == x.size and np.array_equal(places.transpose(order).ravel(), np.arange(x.size)):
+        return Array(x.graph, reshaped(x.graph, transposed(x.graph, value, order.tolist()), x.shape))
+    return _filled(x, inverse.reshape(x.shape), value)
+
+
+def _filled(x: Array, places: Any, value: int) -> Array:
+    """`x` with the element of node `value` that is named at each place, -1 for none."""
+    g = x.graph
+    count = math.prod(g.types[value].lengths)
     if not count:
         return x.copy()
-    flat = reshaped(g, broadcast_to(g, node(g, value, x.dtype), found.shape), (count,))
+    flat = reshaped(g, value, (count,))
     if np.all(places >= 0) and count == places.size and np.array_equal(places.ravel(), np.arange(count)):
         return Array(g, reshaped(g, flat, x.shape))
     values = _taken(g, flat, node(g, np.maximum(places, 0)), -1)

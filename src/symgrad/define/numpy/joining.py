@@ -113,9 +113,9 @@ def block(arrays: Any) -> Any:
 def flip(m: Any, axis: Any = None) -> Array:
     axes = axes_of(axis, m.ndim)
     if not axes:
-        return m.copy()
+        return m[...]
     places = tuple(k - m.ndim for k in axes)
-    return Array(m.graph, m.graph.build(REGISTER["flip"], (m.id,), (places,)), view_of=m)
+    return Array(m.graph, m.graph.build(REGISTER["flip"], (m.id,), (places,)), view_of=m, by=(np.flip, axes))
 
 
 @implements(np.fliplr)

@@ -60,17 +60,20 @@ class Operators:
 
 
 def _updated(x: Any, value: Any) -> Any:
-    """`x += y`, as NumPy does it: all names of an array see it.
+    """`x += y`, as NumPy does it: all names of an array see it, and so does what it is a view of.
 
-    Of a number or an argument it is this name alone; of a view, `x[1:] += y` writes it after this.
+    A number is this name's alone.
     """
     from symgrad.define.numpy.tracer import refuse
+    from symgrad.define.numpy.views import assign
 
-    if not x.ndim or x._input or x._parent is not None:
+    owner = x if x.origin is None else x.origin.owner
+    if not x.ndim and not owner.ndim:
         return value
+    x.check_writable()
     if value.shape != x.shape or (value.dtype.kind == "f" and x.dtype.kind != "f"):
         refuse(f"an array of {x.dtype}{list(x.shape)} can't become {value.dtype}{list(value.shape)} in place")
-    x[...] = value
+    assign(x, value.astype(x.dtype).id)
     return x
 
 

@@ -13,6 +13,9 @@ from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import Graph, Type
 
 
+ARGUMENT = "an argument, which would change the caller's array"
+
+
 def current() -> Graph | None:
     """The graph of the function that is being traced, the innermost one; None where none is."""
     scope = innermost()
@@ -52,7 +55,7 @@ def trace(
     inputs = [g.input(n, t) for n, t in zip(names, types, strict=True)]
     with dispatching(fn), entered(g) as scope:
         try:
-            result = call([Array(g, i, is_input=True) for i in inputs])
+            result = call([Array(g, i, fixed=ARGUMENT) for i in inputs])
         except SymgradError:
             raise
         except Exception as e:  # NumPy and SciPy raise errors of their own when they meet ours

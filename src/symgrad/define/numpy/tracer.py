@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
-from weakref import ref
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from symgrad.define.numpy.operators import Operators
 from symgrad.define.numpy.place import located
 from symgrad.define.numpy.scope import innermost
 from symgrad.define.numpy.signatures import STATIC, named
+from symgrad.define.numpy.views import Flat, Step, View, assign, refresh
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import REGISTER, Graph
 from symgrad.graph.type import DTYPES
@@ -38,6 +38,7 @@ UNKNOWN: list[Callable[[Any], Callable[..., Any] | None]] = []
 """Who may know what a ufunc means that stands in no table yet: those of SciPy are known by their names."""
 METHODS: dict[str, Callable[..., Any]] = {}
 """What a ufunc's own methods mean: `meaning(ufunc, *inputs, **keywords)` for reduce, accumulate, outer."""
+_AROUND = "an array of the function around this one"
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What each NumPy function means, of the same arguments. Filled by `implements`."""
 
@@ -71,21 +72,27 @@ class Array(Operators, Standing):
     """
 
     __array_priority__ = 1000.0
-    __slots__ = ("__weakref__", "_id", "_input", "_parent", "_views", "graph")
+    __slots__ = ("__weakref__", "_id", "fixed", "graph", "origin", "version")
 
-    def __init__(self, graph: Graph, id: int, *, view_of: Array | None = None, is_input: bool = False) -> None:
+    def __init__(self, graph: Graph, id: int, *, view_of: Array | None = None, by: Step = (), fixed: str = "") -> None:
+        """`by` is the step from the array that this is a view of; `fixed` says why it can't be written to."""
         self.graph = graph
         self._id = id
-        self._input = is_input
-        self._parent = view_of
-        self._views: list[ref[Array]] = []
-        if view_of is not None:
-            view_of._views.append(ref(self))
+        self.fixed = fixed
+        self.version = 0
+        """How often it was written to."""
+        self.origin = None if view_of is None else View(view_of, by)
 
     @property
     def id(self) -> int:
         """The node."""
+        if self.origin is not None and self.origin.version != self.origin.owner.version:
+            refresh(self)
         return self._id
+
+    def renew(self, id: int) -> None:
+        """The node of other numbers, of the same type."""
+        self._id = id
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -132,8 +139,12 @@ class Array(Operators, Standing):
         return np.zeros_like(self)  # type: ignore[call-overload]
 
     @property
-    def flat(self) -> Iterator[Any]:
-        return iter(np.ravel(self))  # type: ignore[call-overload]
+    def flat(self) -> Flat:
+        return Flat(self)
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        self.flat[:] = value
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -153,16 +164,19 @@ class Array(Operators, Standing):
     def __setitem__(self, key: Any, value: Any) -> None:
         from symgrad.define.numpy.indexing import write
 
-        if self._input:
-            refuse("writing to an argument would change the caller's array: write to x.copy()")
+        origin = value.origin if isinstance(value, Array) else None
+        if origin is not None and origin.parent is self and origin.step[-1] is key:
+            return  # the end of x[key] += y: it was written to the view x[key] already
+        self.check_writable()
+        assign(self, guarded("writing to an index", write, self, key, value).id)
+
+    def check_writable(self) -> None:
+        owner = self if self.origin is None else self.origin.owner
+        if owner.fixed:
+            refuse(f"writing to {owner.fixed}: write to x.copy(), or x = x + y in place of x += y")
         scope = innermost()
         if scope is not None and scope.graph is not self.graph:
-            refuse("writing to an array of the function around this one: write to x.copy(), and return it")
-        if self._parent is not None:
-            refuse("writing to a view of another array: write to that array itself, as in x[0, 1] = v, or to a copy")
-        if any(v is not None and v.ndim for v in (view() for view in self._views)):
-            refuse("writing to an array that a view still shares: take .copy() of the view, or write first")
-        self._id = guarded("writing to an index", write, self, key, value).id
+            refuse(f"writing to {_AROUND}: write to x.copy(), and return it")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if keywords.pop("out", None) is not None:
@@ -258,7 +272,7 @@ class Array(Operators, Standing):
         return cast(self, dtype)
 
     def copy(self, *args: Any) -> Array:
-        return Array(self.graph, self._id)
+        return Array(self.graph, self.id)
 
     def view(self, *args: Any) -> Array:
         return refuse("x.view: reinterpreting the memory of a traced array; write x.astype(dtype)")
@@ -317,7 +331,7 @@ def _own(g: Graph, value: Array) -> Array:
         return value
     if scope is None or scope.graph is not g or not scope.surrounds(value.graph):
         refuse("a traced array of another function, kept in a global or in an object: give it as an argument")
-    return Array(g, scope.take(value))
+    return Array(g, scope.take(value), fixed=_AROUND)
 
 
 def _within(g: Graph, value: Any) -> Any:
