@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from symgrad.graph import Graph
 from symgrad.simplify.contractions import recontract
 from symgrad.simplify.factor import factor
+from symgrad.simplify.flow import lean_loops
 from symgrad.simplify.loops import join_sums
 from symgrad.simplify.monomials import gather_powers
 from symgrad.simplify.narrow import narrow
@@ -28,6 +29,7 @@ AGAIN = 3
 
 def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     """Stable operations, like terms merged, common factors taken out, arrays multiplied in a cheap order."""
+    graph, roots = lean_loops(graph, roots, simplify)
     graph, new = factor(*stabilise(*normalise(*narrow(graph, roots))))
     for _ in range(AGAIN):
         if len(graph) > SMALL or all(
