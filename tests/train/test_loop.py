@@ -1,5 +1,8 @@
 """sg.train: epochs over shuffled minibatches, early stopping, checkpoints, the same bits after an interruption."""
 
+import os
+import stat
+
 import numpy as np
 import pytest
 
@@ -171,3 +174,63 @@ def test_what_can_not_be_trained_is_told():
         sg.train(loss, start(), examples(), sg.sgd(0.1), batch_size=0)
     with pytest.raises(sg.ArgumentError, match="needs an optimizer"):
         sg.train(loss, start(), examples())
+
+
+def test_a_resumption_with_other_validation_is_refused(tmp_path):
+    one, other = tmp_path / "plain.npz", tmp_path / "validated.npz"
+    held_out = examples(40, seed=2)
+    sg.train(loss, start(), examples(), sg.adam(0.01), epochs=1, checkpoint=one)
+    sg.train(loss, start(), examples(), sg.adam(0.01), epochs=1, checkpoint=other, validation=held_out)
+    with pytest.raises(sg.ArgumentError, match="validation examples 0, and this is 40"):
+        sg.train(loss, start(), examples(), sg.adam(0.01), epochs=3, checkpoint=one, validation=held_out)
+    with pytest.raises(sg.ArgumentError, match="validation examples 40, and this is 0"):
+        sg.train(loss, start(), examples(), sg.adam(0.01), epochs=3, checkpoint=other)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_checkpoints_have_the_permissions_of_new_files(tmp_path, mask):
+    file = tmp_path / "at.npz"
+    before = os.umask(mask)
+    try:
+        sg.train(loss, start(), examples(), sg.sgd(0.01), epochs=1, checkpoint=file)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_validation_loss_that_is_nan_at_first_is_the_worst():
+    """log of what is negative at the start, and is not later on."""
+
+    def nan_at_first(w, x):
+        return np.mean((w - 3.0) ** 2 * np.abs(x)) + np.mean(np.where(x < 0, np.log(w - 1.0), 0.0))
+
+    data = np.full(8, 1.0)
+    told = {"epochs": 60, "batch_size": None, "validation": np.array([1.0, -1.0]), "patience": 30}
+    result = sg.train(nan_at_first, 0.0, data, sg.sgd(0.05), **told)
+    assert np.isnan(result.validation_losses[0])
+    best = result.validation_losses[result.best_epoch - 1]
+    assert best == np.nanmin(result.validation_losses)
+    assert result.best_epoch > 1
+    assert f"{best:.6g}" in repr(result)
+    never = sg.train(
+        lambda w, x: np.mean((w - x) ** 2), 0.0, data, sg.sgd(0.01), **(told | {"validation": np.array([np.nan])})
+    )
+    assert (never.epochs, never.best_epoch) == (31, 1)
+    assert "NaN from the first epoch on" in never.stopped
+
+
+@pytest.mark.parametrize("form", [lambda a, b: (a, b), lambda a, b: {"b": b, "a": a}], ids=["tuple", "dict"])
+def test_a_step_that_trains_several_named_arguments(form):
+    def line(x, a, y, b):
+        return np.mean((a * x + b - y) ** 2)
+
+    x = np.linspace(-1.0, 2.0, 40)
+    step = sg.train_step(line, sg.sgd(0.2), params=["a", "b"])
+    result = sg.train(step, form(0.0, np.zeros(1)), (x, 3 * x - 0.5), epochs=200, validation=(x[:9], 3 * x[:9] - 0.5))
+    assert float(result.params[0]) == pytest.approx(3.0)
+    assert result.params[1] == pytest.approx([-0.5])
+    assert result.validation_losses[-1] < 1e-12
+    with pytest.raises(sg.ArgumentError, match="a tuple of a, b in this order"):
+        sg.train(step, 0.0, (x, x))
+    with pytest.raises(sg.ArgumentError, match="missing: b"):
+        sg.train(step, {"a": 0.0}, (x, x))

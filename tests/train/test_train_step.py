@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import symgrad as sg
 from symgrad.run.inplace import InPlace
@@ -291,3 +292,65 @@ def test_gradients_that_read_parameters_elsewhere(name, rule):
             (a, b), slots = [p for p, _ in new], [s for _, s in new]
             np.testing.assert_allclose(state.params["a"], a, rtol=1e-9, atol=1e-11)
             np.testing.assert_allclose(state.params["b"], b, rtol=1e-9, atol=1e-11)
+
+
+class Wrapped:
+    """An array of another library, in the memory of one of NumPy's."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.array, dtype)
+
+
+def pulled(w, x):
+    """By w: 2 (w - x) / n, so a step that reads x as w changes goes another way."""
+    return np.mean((w - x) ** 2) + np.sum(w * x[::-1])
+
+
+@pytest.mark.parametrize("view", [lambda a: a, lambda a: a[::-1], Wrapped, lambda a: a.reshape(-1)])
+def test_parameters_as_data_are_read_before_they_change(view):
+    first = np.random.default_rng(0).normal(size=6)
+    apart, shared = (sg.train_step(pulled, sg.momentum(0.1)) for _ in range(2))
+    one, two = apart.init(first), shared.init(first)
+    for _ in range(3):
+        data = np.asarray(view(one.params)).copy()
+        held = data.copy()
+        assert apart(one, data) == shared(two, view(two.params))
+        np.testing.assert_array_equal(one.params, two.params)
+        np.testing.assert_array_equal(data, held)
+    for other in (copy.deepcopy(two), pickle.loads(pickle.dumps(two))):
+        assert other.holds(other.params)
+        assert not other.holds(two.params)
+        assert shared(other, view(other.params)) == apart(copy.deepcopy(one), np.asarray(view(one.params)).copy())
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+def test_parameters_may_have_any_names(rule):
+    """`step`, and the names of what the optimizers keep."""
+
+    def loss(p, x):
+        return np.sum((p["step"] * x - 2.0) ** 2) + np.sum((p["step_mean"] + p["step_velocity"] - p["step_"]) ** 2)
+
+    def plain(p, x):
+        return np.sum((p["a"] * x - 2.0) ** 2) + np.sum((p["b"] + p["c"] - p["d"]) ** 2)
+
+    values = [np.ones(2), 0.5, np.full(2, 3.0), 1.0]
+    found = []
+    for f, names in ((loss, ("step", "step_mean", "step_velocity", "step_")), (plain, "abcd")):
+        step = sg.train_step(f, RULES[rule][0])
+        state = step.init(dict(zip(names, values, strict=True)))
+        found.append([step(state, np.array([1.0, 2.0])) for _ in range(3)])
+        assert state.steps == 3
+        found[-1] += [np.asarray(state[n]).tolist() for n in names]
+    assert found[0] == found[1]
+
+
+def test_a_symbol_named_step_is_trained():
+    step_, x = sp.symbols("step x")
+    made = sg.train_step(sg.function([step_], (step_ - x) ** 2), sg.momentum(0.1))
+    state = made.init(step=0.0)
+    for _ in range(400):
+        made(state, 5.0)
+    assert (state["step"], state.steps) == (pytest.approx(5.0), 400)

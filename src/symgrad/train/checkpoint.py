@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,13 +24,13 @@ _ABOUT = "about"
 def write(path: Path, arrays: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """`about`: plain data, which JSON holds exactly (its floats come back with the same bits)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("xb") as file:  # with the permissions of any new file, which mkstemp's have not
             np.savez(file, **{_ABOUT: np.array(json.dumps(dict(about)))}, **{f"a_{n}": a for n, a in arrays.items()})
-        os.replace(name, path)
+        os.replace(beside, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
 
 

@@ -58,7 +58,7 @@ class Training:
     def __repr__(self) -> str:
         ends = f"loss {self.losses[-1]:.6g}" if self.losses else "no epoch"
         if self.validation_losses:
-            ends += f", validation {min(self.validation_losses):.6g} after epoch {self.best_epoch}"
+            ends += f", validation {self.validation_losses[self.best_epoch - 1]:.6g} after epoch {self.best_epoch}"
         return f"Training({self.epochs} epochs, {self.steps} steps, {ends}; {self.stopped})"
 
 
@@ -82,7 +82,8 @@ def train(
 
     Args:
         loss: a Python function `loss(params, *batch)`: the mean over a batch, as a number. Or a `TrainStep`.
-        params: where to begin: an array or a pytree of arrays; they are copied.
+        params: where to begin: an array or a pytree of arrays; they are copied. Where a TrainStep trains several
+            arguments, a tuple of them, or a dict by their names.
         data: an array, or a tuple of arrays whose first axes are equally long: one entry per example.
         optimizer: `sg.sgd(...)`, `sg.momentum(...)`, `sg.adam(...)`; it is the step's own where `loss` is a TrainStep.
         epochs: passes over the data, those before a resumption included.
@@ -92,7 +93,7 @@ def train(
             are returned.
         patience: stop when the validation loss has not become lower for so many epochs.
         checkpoint: a file, written after every epoch. Where it is there already, training goes on from it, and ends
-            with the same bits as without the interruption.
+            with the same bits as without the interruption. It must be of the same data, with as much validation data.
         progress: whether to show a progress bar; None: after a second, where stderr is a terminal.
         after_epoch: called with what is reached; where it returns True, training ends.
 
@@ -116,7 +117,7 @@ def train(
     else:
         raise ArgumentError("sg.train needs an optimizer, such as sg.adam(1e-3)")
     columns, n = _columns(data, "data")
-    held_out, _ = _columns(validation, "validation") if validation is not None else (None, 0)
+    held_out, held_out_n = _columns(validation, "validation") if validation is not None else (None, 0)
     if patience is not None and held_out is None:
         raise ArgumentError("patience= stops by the loss on validation data; give validation=(...)")
     if batch_size is not None and batch_size < 1:
@@ -124,9 +125,11 @@ def train(
     if isinstance(step.loss, Function):
         raise ArgumentError("sg.train takes a Python function loss(params, *batch); of a Function, use sg.train_step")
     size = min(batch_size or n, n)
-    state = step.init(params)
-    run = _Run(step, state, take_as_function(step.loss), columns, held_out, size, seed if shuffle else None)
+    run = _Run(
+        step, step.begin(params), take_as_function(step.loss), columns, held_out, size, seed if shuffle else None
+    )
     about = {"optimizer": step.optimizer.name, "batch_size": size, "seed": run.seed, "examples": n}
+    about["validation examples"] = held_out_n
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and path.exists():
         run.resume(path, about)
@@ -147,10 +150,18 @@ def train(
 def _ended(t: Training, epochs: int, patience: int | None) -> bool:
     """Whether to stop, and says why."""
     if patience is not None and t.epochs - t.best_epoch >= patience and t.epochs:
+        best = t.validation_losses[t.best_epoch - 1]
         t.stopped = f"the validation loss has not become lower for {patience} epochs"
+        if math.isnan(best):
+            t.stopped += ": it is NaN from the first epoch on"
     elif t.epochs >= epochs:
         t.stopped = "all epochs are run"
     return bool(t.stopped)
+
+
+def _as_bound(loss: float) -> float:
+    """NaN is worse than any number."""
+    return math.inf if math.isnan(loss) else loss
 
 
 class _Run:
@@ -171,9 +182,10 @@ class _Run:
         self.n = len(columns[0])
         self.buffers = [np.empty((size, *c.shape[1:]), c.dtype) for c in columns]
         """What a batch is gathered in, again and again."""
-        self.best = step.init(state.params) if held_out is not None else state
+        self.best = step.begin(state.params) if held_out is not None else state
         if held_out is not None:  # the same code from the first epoch on: the same bits
-            loss.specialise(state.params, *held_out).compile()
+            args, named = step.arguments(state, held_out)
+            loss.specialise(*args, **named).compile()
         self.training = Training(self.best.params, state=state, step=step)
 
     def epoch(self, bar: Progress) -> None:
@@ -198,8 +210,9 @@ class _Run:
         if self.held_out is None:
             t.best_epoch = t.epochs
             return
-        value = float(self.loss(state.params, *self.held_out))
-        if not t.validation_losses or value < min(t.validation_losses):
+        args, named = self.step.arguments(state, self.held_out)
+        value = float(self.loss(*args, **named))
+        if not t.validation_losses or not _as_bound(value) >= _as_bound(t.validation_losses[t.best_epoch - 1]):
             t.best_epoch = t.epochs
             self.best.copy_from(state.arrays)
         t.validation_losses.append(value)
@@ -223,14 +236,14 @@ class _Run:
     def resume(self, path: Path, about: dict[str, Any]) -> None:
         arrays, found = files.read(path)
         try:
-            different = [k for k in about if found["of"][k] != about[k]]
+            different = [k for k in about if found["of"].get(k) != about[k]]
             if not different:
                 self.state.copy_from({n[4:]: a for n, a in arrays.items() if n.startswith("now_")})
                 self.best.copy_from({n[5:]: a for n, a in arrays.items() if n.startswith("best_")})
                 for name, value in found["reached"].items():
                     setattr(self.training, name, value)
                 return
-            told = ", ".join(f"{k} {found['of'][k]}, and this is {about[k]}" for k in different)
+            told = ", ".join(f"{k} {found['of'].get(k)}, and this is {about[k]}" for k in different)
         except (KeyError, ValueError) as e:
             told = str(e)
         raise ArgumentError(f"{path} is of another training ({told}); remove it, or give another path")

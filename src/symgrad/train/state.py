@@ -16,7 +16,7 @@ class State(Mapping[str, Any]):
     The arrays stay where they are; a step updates them in place. A scalar parameter reads as a float.
 
     Attributes:
-        arrays: every array by name: parameters, the optimizer's slots, the number of the next step.
+        arrays: every array by name: parameters, the optimizer's slots, at last the number of the next step.
         names: of the parameters.
     """
 
@@ -26,6 +26,7 @@ class State(Mapping[str, Any]):
         self.arrays = arrays
         self.names = tuple(names)
         self.held = list(arrays.values())
+        self._own = {id(a) for a in self.held}
         self.prepared: dict[Any, tuple[Callable[..., float], Any]] = {}
         """For data of a kind, the step and the memory that it works in."""
         self._nest = nest
@@ -39,11 +40,19 @@ class State(Mapping[str, Any]):
     @property
     def steps(self) -> int:
         """Steps taken so far."""
-        return int(self.arrays[STEP]) - 1
+        return int(self.held[-1]) - 1
+
+    def holds(self, x: Any) -> bool:
+        """Whether x, an array of NumPy, is one of the arrays or a view of one."""
+        return id(x) in self._own or id(x.base) in self._own
 
     def __getstate__(self) -> dict[str, Any]:
         """Copied and pickled without machine code, which a step makes anew."""
         return vars(self) | {"prepared": {}}
+
+    def __setstate__(self, found: dict[str, Any]) -> None:
+        vars(self).update(found)
+        self._own = {id(a) for a in self.held}
 
     def copy_from(self, arrays: Mapping[str, Any]) -> None:
         """Take over the numbers of arrays of these names. KeyError, ValueError where they are not of this state."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,13 +44,15 @@ class Built:
         self._arrays = any(shapes) and not any(None in s for s in shapes)
         self.count = Type("float64" if self._arrays else dtype)
         """What the number of the step is."""
-        step = g.input(_fresh(STEP, at), self.count)
+        taken = {*at, own := _fresh(STEP, at)}
+        step = g.input(own, self.count)
         outputs, slot_inputs, slot_outputs = [], [], []
         self.slots: list[tuple[str, str]] = []
         for name, d in zip(names, gradients, strict=True):
             slots = []
             for slot in optimizer.slots:
-                key = _fresh(f"{name}_{slot}", at)
+                key = _fresh(f"{name}_{slot}", taken)
+                taken.add(key)
                 slots.append(Node(g, g.input(key, g.types[at[name]])))
                 self.slots.append((key, name))
             new, *new_slots = optimizer.update(Node(g, at[name]), Node(g, d), Node(g, step), *slots)
@@ -152,6 +154,16 @@ class TrainStep:
                 raise ArgumentError(f"init: {n} has shape {types[n].shape}, got {a.shape}")
         return self._state(arrays, self._shown().count.dtype, None)
 
+    def begin(self, params: Any) -> State:
+        """`init` of parameters in one value: of several arguments, a tuple in their order or a dict by their names."""
+        if isinstance(self.loss, PythonFunction) and self._single:
+            return self.init(params)
+        if isinstance(params, Mapping):
+            return self.init(**params)
+        if not isinstance(params, (tuple, list)) or len(params) > len(self.params):
+            raise ArgumentError(f"params: a tuple of {', '.join(self.params)} in this order, or a dict by these names")
+        return self.init(*params)
+
     def _nested(self, params: Sequence[Any], named: dict[str, Any]) -> State:
         start = dict(zip(self.params, params, strict=False)) | named
         if len(params) > len(self.params):
@@ -179,7 +191,7 @@ class TrainStep:
         for name in names:
             for slot in self.optimizer.slots:
                 arrays[_fresh(f"{name}_{slot}", arrays)] = np.zeros_like(arrays[name])
-        arrays[STEP] = np.ones((), count)
+        arrays[_fresh(STEP, arrays)] = np.ones((), count)
         return State(arrays, names, nest)
 
     def _check_names(self, start: Mapping[str, Any]) -> None:
@@ -190,7 +202,11 @@ class TrainStep:
             raise ArgumentError(f"init takes a start for each of {', '.join(self.params)}; {what}")
 
     def __call__(self, state: State, *data: Any, **named: Any) -> float:
-        """One step, in place; the loss before it. Data by position or by name, as the loss takes them."""
+        """One step, in place; the loss before it. Data by position or by name, as the loss takes them.
+
+        Data that lie in the state's own arrays are copied, as the step changes those while it runs.
+        """
+        data = tuple([a.copy() if a.__class__ is np.ndarray and state.holds(a) else a for a in data])
         key = (self, *[(a.shape, a.dtype) if a.__class__ is np.ndarray else a.__class__ for a in data])
         if not named:
             ready = state.prepared.get(key)
@@ -211,17 +227,24 @@ class TrainStep:
             if len(data) > len(self.data) or set(named) != set(self.data[len(data) :]):
                 raise ArgumentError(f"{self!r}: data are {', '.join(self.data)}; got {len(data)} and {sorted(named)}")
             return built, [*data, *(named[n] for n in self.data[len(data) :])], True
+        args, named = self.arguments(state, data, named)
+        made, numbers = self.loss._prepared(args, named)
+        slots = [s for k in self._chosen for s in made.kind.slots(k)]
+        built = self._latest = self._of(made.function.dense(), slots, made.function)
+        plain = all(a.__class__ is np.ndarray or a.__class__ is float for a in data)
+        return built, [_apart(numbers[k], state) for k in built.places], plain
+
+    def arguments(
+        self, state: State, data: Sequence[Any], named: Mapping[str, Any] | None = None
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a loss of Python: the parameters as they are, in their places among the data."""
         params = state.params
         args = list(data)
         given = dict(zip(self.params, [params] if self._single else params, strict=True))
         for k, n in sorted(zip(self._chosen, self.params, strict=True)):
             if k <= len(args):
                 args.insert(k, given.pop(n))
-        made, numbers = self.loss._prepared(args, named | given)
-        slots = [s for k in self._chosen for s in made.kind.slots(k)]
-        built = self._latest = self._of(made.function.dense(), slots, made.function)
-        plain = all(a.__class__ is np.ndarray or a.__class__ is float for a in data)
-        return built, [numbers[k] for k in built.places], plain
+        return args, dict(named or {}) | given
 
     def _of(self, loss: Function, chosen: Sequence[int], key: Function | None = None) -> Built:
         key = key or loss
@@ -231,6 +254,12 @@ class TrainStep:
 
     def __repr__(self) -> str:
         return f"TrainStep({self.optimizer.name}; {', '.join(self.params)}; data {', '.join(self.data)})"
+
+
+def _apart(x: Any, state: State) -> Any:
+    """x, or a copy of it where it may share memory with what a step changes."""
+    shared = isinstance(x, np.ndarray) and any(np.may_share_memory(x, a) for a in state.held)
+    return x.copy() if shared else x
 
 
 def _paths(s: Structure) -> list[tuple[tuple[Any, ...], Any]]:
@@ -248,7 +277,7 @@ def _dtypes(leaves: Sequence[Any]) -> list[str]:
     return [d if d in FLOATS else rest for d in own]
 
 
-def _fresh(name: str, taken: Mapping[str, Any]) -> str:
+def _fresh(name: str, taken: Container[str]) -> str:
     while name in taken:
         name += "_"
     return name
