@@ -6,7 +6,8 @@
     python benchmarks/gradbench.py --suite ~/gradbench --modules lse     # the suite's own programs, from a checkout
 
 A tool is a process that speaks the suite's protocol (`gradbench_tool.py`); each module meets it in a fresh one. The
-time of a derivative is the median of its `evaluate` timings; `prepare` (tracing, deriving, compiling) stands apart.
+time of a derivative is the tenth percentile of its `evaluate` timings (what else the machine does only adds to one);
+`prepare` (tracing, deriving, compiling) stands apart. Ends with status 1 unless every answer is validated.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     ):
         print("\n" + times(results, chosen, stage, title, args))
     print("\n" + prepared(results, args))
+    print("\n" + verdicts(results, chosen, args))
     for name, row in results.items():
         for tool, o in row.items():
             if o.stopped not in (None, "absent"):
@@ -86,8 +88,10 @@ def run(case: Case, given: object, tool: str, cpu: int | None, args: argparse.Na
     with Tool(tool, cpu) as talk:
         talk.ask({"kind": "start", "eval": case.module}, args.limit)
         if not talk.ask({"kind": "define", "module": case.module}, args.limit)["success"]:
-            return Outcome(stopped="absent", reason=f"{tool} has no {case.module}")
+            return Outcome(stopped="error" if tool == "symgrad" else "absent", reason=f"{tool} has no {case.module}")
         for stage, function in (("value", case.value), ("derivative", case.derivative)):
+            if function is None:
+                continue
             wanted = given | {"min_runs": 5, "min_seconds": args.seconds} if isinstance(given, dict) else given
             response = talk.ask(
                 {"kind": "evaluate", "module": case.module, "function": function, "input": wanted}, args.limit
@@ -127,6 +131,8 @@ def times(results: Results, cases: list[Case], stage: str, title: str, args: arg
     """A row per case."""
     rows = [["", "suite's fastest", *args.tools]] if stage == "derivative" else [["", "", *args.tools]]
     for case, (name, row) in zip(cases, results.items(), strict=True):
+        if stage == "value" and case.value is None:
+            continue
         found = {t: o.values[f"{stage} time"] for t, o in row.items() if f"{stage} time" in o.values}
         best = min(found.values(), default=0.0)
         cells = ["" if stage != "derivative" else "-" if case.bar is None else table.short(1e3 * case.bar)]
@@ -151,6 +157,20 @@ def prepared(results: Results, args: argparse.Namespace) -> str:
             cells += ["-" if seconds is None else table.short(seconds), "-" if error is None else f"{error:.0e}"]
         rows.append([name, *cells])
     return table.lay_out("Preparing the derivative; the error of all results", rows, args.markdown)
+
+
+def verdicts(results: Results, cases: list[Case], args: argparse.Namespace) -> str:
+    """Of each module, whether all that a tool answered was found right."""
+    rows = [["", *args.tools]]
+    for module in dict.fromkeys(c.module for c in cases):
+        own = [row for c, row in zip(cases, results.values(), strict=True) if c.module == module]
+        cells = []
+        for tool in args.tools:
+            stops = {row[tool].stopped for row in own} - {"absent"}
+            late = "late" if stops <= {None, "limit"} else "no"
+            cells.append("-" if not stops else "yes" if stops == {None} else late)
+        rows.append([module, *cells])
+    return table.lay_out("Validated", rows, args.markdown)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Case:
     module: str
     label: str
     make: Callable[[], Any]
-    value: str
+    value: str | None
     derivative: str
     bar: float | None = None
     """Seconds of the fastest tool of the suite for the derivative, measured earlier on such a machine."""
@@ -101,9 +101,30 @@ def hand(points: int, vertices: int, complicated: bool) -> Any:
     return {"theta": rng.normal(scale=0.5, size=26).tolist(), "data": data, "us": us}
 
 
+def lstm(layers: int, characters: int) -> Any:
+    """Letters of 14 bits, as many as the suite's text needs for its quotation marks; the parameters uniform."""
+    rng = np.random.default_rng(SEED)
+    text = rng.choice([*range(97, 123), 32, 32, 32, 32, 8217], characters)
+    bits = 14
+    return {
+        "main_params": rng.random((2 * layers, 4 * bits)).tolist(),
+        "extra_params": rng.random((3, bits)).tolist(),
+        "state": rng.random((2 * layers, bits)).tolist(),
+        "sequence": (text[:, None] >> np.arange(bits - 1, -1, -1) & 1).astype(float).tolist(),
+    }
+
+
 def ode(n: int, s: int) -> Any:
     """The suite's x, and n from 1000 on; with n > 4 s no derivative of the last element is other than 0."""
     return {"x": _draws().random(n).tolist(), "s": s}
+
+
+def particle(w: float) -> Any:
+    return {"w": w}
+
+
+def saddle(start: list[float]) -> Any:
+    return {"start": start}
 
 
 def hello() -> float:
@@ -136,4 +157,8 @@ CASES = [
     Case("ht", "complicated, 100", _of(hand, 100, 544, True), "objective", "jacobian"),
     Case("ode", "n=40,s=20", _of(ode, 40, 20), "primal", "gradient"),
     Case("ode", "n=10000,s=10", _of(ode, 10_000, 10), "primal", "gradient"),
+    Case("lstm", "l=2,c=1024", _of(lstm, 2, 1024), "objective", "jacobian"),
+    Case("lstm", "l=4,c=4096", _of(lstm, 4, 4096), "objective", "jacobian", 0.040, quick=False),
+    *(Case("particle", mode, _of(particle, 0.0), None, mode) for mode in ("ff", "fr", "rf", "rr")),
+    *(Case("saddle", mode, _of(saddle, [1.0, 1.0]), None, mode) for mode in ("ff", "fr", "rf", "rr")),
 ]

@@ -11,8 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
+import gradbench_descents
 import numpy as np
 from gradbench_peers import inputs
 from scipy import special
@@ -202,6 +204,34 @@ def ode(given: Any, derivative: bool) -> Any:
     return out
 
 
+def lstm(given: Any, derivative: bool) -> Any:
+    """A bit's own parameters alone move it, until the bits meet in the logarithm: a complex step moves all bits."""
+    (main, extra), state, text = inputs.lstm(given)
+    layers, bits = len(main) // 2, len(text[0])
+    kinds = 8 * layers + 3
+    moved = np.concatenate([main.reshape(-1, bits), extra]).astype(complex)
+    if derivative:
+        moved = moved + 1j * 1e-30 * np.eye(kinds)[:, :, None]  # as many points as there are kinds of parameters
+    p = np.moveaxis(np.broadcast_to(moved, (kinds if derivative else 1, kinds, bits)), 1, 0)
+    hidden, memory = [list(np.broadcast_to(state[k::2, None], (layers, *p.shape[1:]))) for k in range(2)]
+    total: Any = np.zeros(p.shape[1:], complex)
+    for character, after in pairwise(text):
+        x = character * p[-3]
+        for k in range(layers):
+            gates = [s * w + b for s, w, b in zip((x, hidden[k]) * 2, p[8 * k :], p[8 * k + 4 :], strict=False)]
+            forget, ingate, outgate = (1 / (1 + np.exp(-g)) for g in gates[:3])
+            memory[k] = memory[k] * forget + ingate * np.tanh(gates[3])
+            x = hidden[k] = outgate * np.tanh(memory[k])
+        y = x * p[-2] + p[-1]
+        powers = np.exp(y.real)
+        if not derivative:
+            total += after * (y - np.log(powers.sum() + 2))
+        else:
+            total += y * (after - after.sum() * powers / (powers.sum(axis=-1, keepdims=True) + 2))
+    count = bits * (len(text) - 1)
+    return (-total.imag / 1e-30 / count).ravel().tolist() if derivative else -total.real.sum() / count
+
+
 def hello(given: Any, derivative: bool) -> Any:
     return 2 * given if derivative else given * given
 
@@ -225,5 +255,8 @@ REFERENCES: dict[str, Callable[[Any, bool], Any]] = {
     "det": det,
     "ba": ba,
     "ht": ht,
+    "lstm": lstm,
     "ode": ode,
+    "particle": gradbench_descents.particle,
+    "saddle": gradbench_descents.saddle,
 }

@@ -12,6 +12,11 @@ def array(key: str) -> Any:
     return lambda given: (np.array(given[key], "float64"),)
 
 
+def number(key: str) -> Any:
+    """Reads one number."""
+    return lambda given: (float(given[key]),)
+
+
 def llsq(given: Any) -> tuple[Any, ...]:
     """The coefficients; the numbers of the points, whose positions are part of the problem."""
     return np.array(given["x"], "float64"), np.arange(given["n"], dtype="float64")
@@ -61,8 +66,12 @@ def ht(given: Any) -> tuple[Any, ...]:
 
 
 def lstm(given: Any) -> tuple[Any, ...]:
-    """Parameters of the layers (2 layers, 4 bits), the others (3, bits), the state (2 layers, bits), the text."""
-    return tuple(np.array(given[n], "float64") for n in ("main_params", "extra_params", "state", "sequence"))
+    """What is differentiated: parameters of the layers (2 layers, 4 bits), the others (3, bits); then the state
+    (2 layers, bits) and the text."""
+    main, extra, state, text = (
+        np.array(given[n], "float64") for n in ("main_params", "extra_params", "state", "sequence")
+    )
+    return (main, extra), state, text
 
 
 def ode(given: Any) -> tuple[Any, ...]:
@@ -75,6 +84,11 @@ def lists(result: Any) -> Any:
     if isinstance(result, dict):
         return {k: lists(v) for k, v in result.items()}
     return np.asarray(result).tolist()
+
+
+def flat(result: Any) -> Any:
+    """Several arrays as one list of numbers."""
+    return np.concatenate([np.asarray(part).ravel() for part in result]).tolist()
 
 
 def errors(result: Any) -> Any:

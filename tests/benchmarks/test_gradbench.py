@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import gradbench_tool
 import numpy as np
 import pytest
 from children import Outcome
-from gradbench_cases import CASES, ba, det, gmm, hand, kmeans, llsq, lse, ode
+from gradbench_cases import CASES, Case, ba, det, gmm, hand, kmeans, llsq, lse, lstm, ode, particle, saddle
 from gradbench_peers import answers
 from gradbench_reference import REFERENCES, TOLERANCE, complex_steps, difference
 from gradbench_talk import evaluated, relay
@@ -28,8 +29,15 @@ SMALL = {
     "ht, in triangles": lambda: hand(5, 20, True),
     "ode": lambda: ode(12, 6),
     "ode, beyond its reach": lambda: ode(30, 3),
+    "lstm": lambda: lstm(2, 7),
+    "lstm, one layer": lambda: lstm(1, 9),
+    "particle": lambda: particle(0.207),
+    "saddle": lambda: saddle([0.5, -0.2]),
 }
-FUNCTIONS = {c.module: (c.value, c.derivative) for c in CASES}
+FUNCTIONS = {
+    m: {f: d for c in CASES if c.module == m for f, d in ((c.value, False), (c.derivative, True)) if f}
+    for m in dict.fromkeys(c.module for c in CASES)
+}
 
 
 @pytest.fixture
@@ -48,7 +56,10 @@ def own_settings():
 def answered(tool, name):
     given = SMALL[name]()
     module = name.split(",")[0]
-    for function, derivative in zip(FUNCTIONS[module], (False, True), strict=True):
+    for function, derivative in FUNCTIONS[module].items():
+        if function not in answers(tool, module):
+            assert tool != "symgrad"
+            continue
         response = gradbench_tool.evaluate(tool, module, function, given)
         wanted = REFERENCES[module](given, derivative)
         yield json.loads(json.dumps(response["output"])), wanted, response["timings"]
@@ -190,10 +201,55 @@ def test_wrong_answers_are_found(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "WRONG" in out
     assert "differs from the reference" in out
+    assert re.search(r"^hello +no$", out, re.MULTILINE)
+
+
+def test_each_module_is_told_valid(capsys):
+    assert gradbench.main(["--quick", "--modules", "hello", "saddle", "--tools", "symgrad"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^hello +yes$", out, re.MULTILINE)
+    assert re.search(r"^saddle +yes$", out, re.MULTILINE)
+
+
+def test_a_module_without_an_answer_is_not_valid(monkeypatch, capsys):
+    monkeypatch.setattr(gradbench, "CASES", [Case("nonesuch", "", lambda: 1.0, None, "f")])
+    args = gradbench.parse(["--tools", "symgrad"])
+    assert gradbench.run(gradbench.CASES[0], 1.0, "symgrad", None, args).stopped == "error"
+    monkeypatch.setattr(gradbench, "parse", lambda argv: args)
+    assert gradbench.main([]) == 1
+    assert re.search(r"^nonesuch +no$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_modules_of_the_suite_are_all_there():
+    suite = "hello llsq lse gmm kmeans ode lstm det ba ht particle saddle"
+    assert set(FUNCTIONS) == set(suite.split())
+    assert set(REFERENCES) == set(FUNCTIONS)
+
+
+def test_zeros_are_no_saddle():
+    wanted = REFERENCES["saddle"](saddle([1.0, 1.0]), True)
+    np.testing.assert_allclose(wanted, [8.246324826140356e-06] * 4, rtol=1e-12)  # what the suite has
+    assert difference([0.0] * 4, wanted) == 1
+
+
+def test_a_net_by_complex_steps_is_the_derivative_of_its_value():
+    given = lstm(2, 5)
+    wanted = np.array(REFERENCES["lstm"](given, True))
+    first = np.size(given["main_params"])
+    for key, slopes in (("main_params", wanted[:first]), ("extra_params", wanted[first:])):
+        at = np.array(given[key])
+        for place, slope in zip(np.ndindex(at.shape), slopes, strict=True):
+            ends = []
+            for step in (1e-5, -1e-5):
+                moved = at.copy()
+                moved[place] += step
+                ends.append(REFERENCES["lstm"](given | {key: moved}, False))
+            assert slope == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6, abs=1e-9)
 
 
 def test_tables():
     case = next(c for c in CASES if c.bar is not None)
+    own = Case("particle", "", lambda: None, None, "rr")
     values = {"derivative time": 2e-3, "derivative prepare": 0.5, "derivative error": 1e-12}
     row = {"symgrad": Outcome(values), "JAX": Outcome(values | {"derivative time": 6e-3})}
     row["PyTorch"] = Outcome(stopped="absent")
@@ -203,3 +259,8 @@ def test_tables():
     assert "6.00 (3.0)" in shown
     assert f"{1e3 * case.bar:.2f}" in shown
     assert "0.500" in gradbench.prepared({"a": row}, args)
+    assert "a " in gradbench.times({"a": row}, [case], "derivative", "title", args)
+    assert gradbench.times({"a": row}, [own], "value", "title", args).splitlines()[2:] == []
+    assert gradbench.verdicts({"a": row}, [case], args).split()[-4:] == [case.module, "yes", "yes", "-"]
+    row["JAX"].stopped = "limit"
+    assert gradbench.verdicts({"a": row}, [case], args).split()[-2:] == ["late", "-"]
