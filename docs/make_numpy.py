@@ -76,7 +76,8 @@ Which functions may take traced arrays, in a function given to `sg.function` or 
   constant there. Those **of plain numbers only** (`np.zeros(3)`, `np.arange(x.shape[0])`) take nothing else.
 
 Arrays have the operators and methods of `numpy.ndarray` (`x.sum()`, `x.T`, `x[1:, None]`, `x[i] = v`); `out=` and
-`where=` of ufuncs are refused. A method that stands for a function here (`x.cumsum`) is traced where that is.
+`where=` of ufuncs are refused. Writing in place (`x[i] = v`, `x += y`) is seen by other names and through views, as in
+NumPy; arguments can't be written to. A method that stands for a function here (`x.cumsum`) is traced where that is.
 """
 V = np.array([0.3, 0.8, 0.45, 0.6])
 M = np.array([[2.0, 0.3, 0.1], [0.3, 3.0, 0.2], [0.1, 0.2, 4.0]])

@@ -139,22 +139,6 @@ def write_to_argument_by_another_name(x: Any) -> Any:
     return y
 
 
-@refused("writing to a view of another array")
-def write_to_view(x: Any) -> Any:
-    y = x.copy()
-    part = y[:2]
-    part[0] = 1.0  # here
-    return y
-
-
-@refused("writing to an array that a view still shares")
-def write_under_view(x: Any) -> Any:
-    y = x.copy()
-    part = y[:2]
-    y[0] = 1.0  # here
-    return y[0] + part
-
-
 @refused("writing at traced places: write np.where")
 def write_at_traced_place(x: Any) -> Any:
     y = x.copy()

@@ -40,7 +40,7 @@ class Complex(Standing):
         return np.dtype("complex64" if self.real.dtype == np.float32 else "complex128")
 
     def conj(self) -> Complex:
-        return Complex(self.real, -self.imag)
+        return Complex(+self.real, -self.imag)
 
     conjugate = conj
 
@@ -49,6 +49,21 @@ class Complex(Standing):
 
     def __getitem__(self, key: Any) -> Complex:
         return Complex(self.real[key], self.imag[key])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not (is_traced(self.real) and is_traced(self.imag)):
+            refuse("writing to a complex array of which a part is not traced: write to its real and imaginary parts")
+        value = split(value)
+        self.real[key], self.imag[key] = value.real, value.imag
+
+    def updated(self, value: Complex) -> Complex:
+        """`z += w`: all names of the array see it."""
+        if not self.ndim:
+            return value
+        if value.shape != self.shape:
+            refuse(f"an array of shape {self.shape} can't become one of shape {value.shape} in place")
+        self[...] = value
+        return self
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         meaning = _UFUNCS.get(ufunc)
@@ -124,7 +139,7 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.negative: lambda a: Complex(-a.real, -a.imag),
     np.conjugate: Complex.conj,
     np.exp: _exp,
-    np.absolute: lambda a: np.sqrt(a.real**2 + a.imag**2),
+    np.absolute: lambda a: np.hypot(a.real, a.imag),
     np.square: lambda a: _multiply(a, a),
 }
 _SAME = frozenset(
@@ -149,6 +164,7 @@ def _operators() -> None:
     for name, ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("truediv", np.true_divide)):
         setattr(Complex, f"__{name}__", lambda self, other, _u=ufunc: _UFUNCS[_u](self, split(other)))
         setattr(Complex, f"__r{name}__", lambda self, other, _u=ufunc: _UFUNCS[_u](split(other), self))
+        setattr(Complex, f"__i{name}__", lambda self, other, _u=ufunc: self.updated(_UFUNCS[_u](self, split(other))))
     Complex.__matmul__ = lambda self, other: _matmul(self, split(other))  # type: ignore[attr-defined]
     Complex.__rmatmul__ = lambda self, other: _matmul(split(other), self)  # type: ignore[attr-defined]
     for name in ("sum", "mean", "reshape", "ravel", "transpose", "swapaxes"):

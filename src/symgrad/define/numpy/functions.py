@@ -64,7 +64,7 @@ def transpose(a: Any, axes: Any = None) -> Array:
     order = tuple(range(a.ndim))[::-1] if axes is None else tuple(int(k) % a.ndim for k in axes)
     if sorted(order) != list(range(a.ndim)):
         raise ValueError(f"axes {axes} of an array with {a.ndim}")
-    return Array(a.graph, transposed(a.graph, a.id, order), view_of=a, by=(np.transpose, order))
+    return Array(a.graph, transposed(a.graph, a.id, order), view_of=a, by=("transpose", order))
 
 
 @implements(np.matrix_transpose)
@@ -121,7 +121,7 @@ def expand_dims(a: Any, axis: Any) -> Array:
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     rank = a.ndim + len(axes)
     at = axes_of(tuple(axes), rank)
-    return Array(a.graph, with_ones(a.graph, a.id, at, rank), view_of=a, by=(np.expand_dims, at))
+    return Array(a.graph, with_ones(a.graph, a.id, at, rank), view_of=a, by=("expand_dims", at))
 
 
 @implements(np.squeeze)
@@ -130,14 +130,14 @@ def squeeze(a: Any, axis: Any = None) -> Array:
     if any(a.shape[k] != 1 for k in axes):
         raise ValueError(f"axis {axis} of an array of shape {a.shape} is not of length 1")
     kept = [n for k, n in enumerate(a.shape) if k not in axes]
-    return Array(a.graph, reshaped(a.graph, a.id, kept), view_of=a, by=(np.squeeze, axes))
+    return Array(a.graph, reshaped(a.graph, a.id, kept), view_of=a, by=("squeeze", axes))
 
 
 @implements(np.broadcast_to)
 def broadcast_to_(array: Any, shape: Any, subok: bool = False) -> Array:
     shape = (shape,) if isinstance(shape, int) else shape
     i = broadcast_to(array.graph, array.id, shape)
-    return Array(array.graph, i, view_of=array, by=(np.broadcast_to, tuple(shape)))
+    return Array(array.graph, i, view_of=array, by=("broadcast_to", tuple(shape)))
 
 
 @implements(np.where)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,11 @@ def read(x: Array, key: Any) -> Array:
     i, items = _scalars_first(g, i, items)
     if items is None:
         is_view = key is Ellipsis or (isinstance(key, tuple) and any(k is Ellipsis for k in key))
-        return Array(g, i, view_of=x, by=(operator.getitem, key)) if is_view else Array(g, i)
+        return Array(g, i, view_of=x, by=("getitem", key)) if is_view else Array(g, i)
     i = _sliced(g, i, items)
     advanced = [k for k, item in enumerate(items) if _is_array(item)]
     if not advanced:
-        return Array(g, i, view_of=x, by=(operator.getitem, key))
+        return Array(g, i, view_of=x, by=("getitem", key))
     return Array(g, _advanced(g, i, items))
 
 

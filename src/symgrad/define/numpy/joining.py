@@ -115,7 +115,7 @@ def flip(m: Any, axis: Any = None) -> Array:
     if not axes:
         return m[...]
     places = tuple(k - m.ndim for k in axes)
-    return Array(m.graph, m.graph.build(REGISTER["flip"], (m.id,), (places,)), view_of=m, by=(np.flip, axes))
+    return Array(m.graph, m.graph.build(REGISTER["flip"], (m.id,), (places,)), view_of=m, by=("flip", axes))
 
 
 @implements(np.fliplr)

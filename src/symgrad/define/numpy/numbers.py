@@ -14,13 +14,17 @@ from symgrad.graph import REGISTER
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if x.dtype.kind != "f":
-        return x.copy()
+        return x.copy() if copy else x
     limits = np.finfo(x.dtype)
     high = limits.max if posinf is None else posinf
     low = limits.min if neginf is None else neginf
-    x = np.where(np.isnan(x), np.asarray(nan, x.dtype), x)
-    x = np.where(x == np.inf, np.asarray(high, x.dtype), x)
-    return np.where(x == -np.inf, np.asarray(low, x.dtype), x)
+    new = np.where(np.isnan(x), np.asarray(nan, x.dtype), x)
+    new = np.where(new == np.inf, np.asarray(high, x.dtype), new)
+    new = np.where(new == -np.inf, np.asarray(low, x.dtype), new)
+    if copy:
+        return new
+    x[...] = new
+    return x
 
 
 @implements(np.round, np.around)

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.define.numpy.place import refuse
+from symgrad.define.numpy.views import assign
+
 _BINARY = {
     "add": np.add,
     "sub": np.subtract,
@@ -64,14 +67,10 @@ def _updated(x: Any, value: Any) -> Any:
 
     A number is this name's alone.
     """
-    from symgrad.define.numpy.tracer import refuse
-    from symgrad.define.numpy.views import assign
-
     owner = x if x.origin is None else x.origin.owner
     if not x.ndim and not owner.ndim:
         return value
-    x.check_writable()
-    if value.shape != x.shape or (value.dtype.kind == "f" and x.dtype.kind != "f"):
+    if value.shape != x.shape or not np.can_cast(value.dtype, x.dtype, "same_kind"):
         refuse(f"an array of {x.dtype}{list(x.shape)} can't become {value.dtype}{list(value.shape)} in place")
     assign(x, value.astype(x.dtype).id)
     return x

@@ -7,9 +7,11 @@ import os
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+
+from symgrad.errors import TraceError
 
 _NUMPY = Path(np.__file__).resolve().parent
 LIBRARIES = tuple(f"{p}{os.sep}" for p in (_NUMPY, _NUMPY.parent / "scipy", Path(__file__).resolve().parents[2]))
@@ -55,6 +57,11 @@ def located(message: str) -> str:
     if not where:
         return message
     return f"{message}\n  at {where}" + (f"\n    {text}" if text else "")
+
+
+def refuse(message: str) -> NoReturn:
+    """Raises TraceError with the user's line."""
+    raise TraceError(located(message))
 
 
 def defined(fn: Any) -> str:

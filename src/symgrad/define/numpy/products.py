@@ -8,7 +8,7 @@ import numpy as np
 
 from symgrad.define.numpy.broadcast import axes_of, result_dtype
 from symgrad.define.numpy.functions import product
-from symgrad.define.numpy.tracer import Array, graph_of, implements, node, refuse
+from symgrad.define.numpy.tracer import Array, graph_of, implements, is_traced, node, refuse
 from symgrad.ops.einsum import contract
 
 
@@ -16,8 +16,9 @@ from symgrad.ops.einsum import contract
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, **keywords: Any) -> Any:
     if keywords.get("dtype") is not None:
         refuse("np.einsum with dtype=: convert the operands with astype")
-    if isinstance(operands[0], str):
-        text, values = operands[0].replace(" ", ""), list(operands[1:])
+    text = operands[0].replace(" ", "") if isinstance(operands[0], str) else ""
+    if text:
+        values = list(operands[1:])
         left, arrow, right = text.partition("->")
         parts: list[Any] = [_spelled(p) for p in left.split(",")]
         result: Any = _spelled(right) if arrow else None
@@ -27,7 +28,12 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **keywords: A
         result = list(operands[-1]) if len(operands) % 2 else None
     if len(parts) != len(values):
         raise ValueError(f"{len(parts)} subscripts for {len(values)} operands")
-    return _contracted(values, parts, result)
+    found = _contracted(values, parts, result)
+    own = parts[0]
+    once = len(set(own)) == len(own) if result is None else set(own) <= set(result)
+    if len(values) == 1 and once and text and is_traced(values[0]):
+        return Array(found.graph, found.id, view_of=values[0], by=("einsum", text))  # nothing is summed
+    return found
 
 
 def _spelled(text: str) -> list[Any]:

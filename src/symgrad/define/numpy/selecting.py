@@ -221,10 +221,11 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         raise ValueError("axis1 and axis2 cannot be the same")
     rows, columns = a.shape[p], a.shape[q]
     if offset == 0 and rows == columns:
-        return Array(a.graph, diagonal_places(a.graph, a.id, p, q), view_of=a, by=(np.diagonal, 0, p, q))
+        return Array(a.graph, diagonal_places(a.graph, a.id, p, q), view_of=a, by=("diagonal", 0, p, q))
     k = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
     moved = np.moveaxis(a, (p, q), (-2, -1))
-    return moved[..., np.arange(k) - min(offset, 0), np.arange(k) + max(offset, 0)]
+    found = moved[..., np.arange(k) - min(offset, 0), np.arange(k) + max(offset, 0)]
+    return Array(a.graph, found.id, view_of=a, by=("diagonal", offset, p, q))
 
 
 @implements(np.diag)

@@ -12,8 +12,7 @@ from symgrad.define.numpy.tracer import Array, Standing, node
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import Graph, Type
 
-
-ARGUMENT = "an argument, which would change the caller's array"
+ARGUMENT = "an argument would change the caller's array"
 
 
 def current() -> Graph | None:
@@ -78,6 +77,8 @@ def trace(
             try:
                 outputs.append(node(g, leaf))
             except (TypeError, ValueError) as e:
+                if isinstance(leaf, Array):
+                    raise
                 name = getattr(fn, "__name__", "the function")
                 wanted = "arrays, numbers, or containers of them"
                 if isinstance(leaf, Standing):

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from symgrad.define.numpy.dtypes import own_dtype
 from symgrad.define.numpy.messages import (
     METHOD_HINTS,
     STATIC_HINT,
@@ -23,13 +24,12 @@ from symgrad.define.numpy.messages import (
     ufunc_name,
 )
 from symgrad.define.numpy.operators import Operators
-from symgrad.define.numpy.place import located
+from symgrad.define.numpy.place import located, refuse
 from symgrad.define.numpy.scope import innermost
 from symgrad.define.numpy.signatures import STATIC, named
-from symgrad.define.numpy.views import Flat, Step, View, assign, refresh
+from symgrad.define.numpy.views import AROUND, SHARING, Flat, Step, View, assign, own, refresh
 from symgrad.errors import SymgradError, TraceError
 from symgrad.graph import REGISTER, Graph
-from symgrad.graph.type import DTYPES
 from symgrad.ops.literal import constant_array
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
@@ -38,7 +38,6 @@ UNKNOWN: list[Callable[[Any], Callable[..., Any] | None]] = []
 """Who may know what a ufunc means that stands in no table yet: those of SciPy are known by their names."""
 METHODS: dict[str, Callable[..., Any]] = {}
 """What a ufunc's own methods mean: `meaning(ufunc, *inputs, **keywords)` for reduce, accumulate, outer."""
-_AROUND = "an array of the function around this one"
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What each NumPy function means, of the same arguments. Filled by `implements`."""
 
@@ -52,11 +51,6 @@ def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., 
         return meaning
 
     return enter
-
-
-def refuse(message: str) -> NoReturn:
-    """Raises TraceError with the user's line."""
-    raise TraceError(located(message))
 
 
 class Standing:
@@ -167,16 +161,7 @@ class Array(Operators, Standing):
         origin = value.origin if isinstance(value, Array) else None
         if origin is not None and origin.parent is self and origin.step[-1] is key:
             return  # the end of x[key] += y: it was written to the view x[key] already
-        self.check_writable()
         assign(self, guarded("writing to an index", write, self, key, value).id)
-
-    def check_writable(self) -> None:
-        owner = self if self.origin is None else self.origin.owner
-        if owner.fixed:
-            refuse(f"writing to {owner.fixed}: write to x.copy(), or x = x + y in place of x += y")
-        scope = innermost()
-        if scope is not None and scope.graph is not self.graph:
-            refuse(f"writing to {_AROUND}: write to x.copy(), and return it")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if keywords.pop("out", None) is not None:
@@ -198,7 +183,7 @@ class Array(Operators, Standing):
         meaning = UFUNCS.get(ufunc) or next(filter(None, (known(ufunc) for known in UNKNOWN)), None)
         if meaning is None or keywords:
             refuse(missing(name, ufunc) if meaning is None else f"{name} with {', '.join(keywords)}= can't be traced")
-        result = guarded(name, meaning, *inputs)
+        result = own(guarded(name, meaning, *inputs), inputs)
         return result if dtype is None else result.astype(dtype)
 
     def __array_function__(self, func: Any, types: Any, args: Any, keywords: Any) -> Any:
@@ -213,7 +198,8 @@ class Array(Operators, Standing):
             if has_traced(given[what]):
                 refuse(f"{name}: {what} must be known, and is traced: {STATIC_HINT}")
         keywords.pop("out", None)
-        return guarded(name, meaning, *args, **keywords)
+        result = guarded(name, meaning, *args, **keywords)
+        return result if func in SHARING else own(result, args)
 
     def __array__(self, *args: Any, **keywords: Any) -> NoReturn:
         refuse(as_numbers("a NumPy array"))
@@ -331,7 +317,7 @@ def _own(g: Graph, value: Array) -> Array:
         return value
     if scope is None or scope.graph is not g or not scope.surrounds(value.graph):
         refuse("a traced array of another function, kept in a global or in an object: give it as an argument")
-    return Array(g, scope.take(value), fixed=_AROUND)
+    return Array(g, scope.take(value), fixed=AROUND)
 
 
 def _within(g: Graph, value: Any) -> Any:
@@ -396,19 +382,6 @@ def elements(value: Any) -> list[Any]:
         else:
             found.append(v)
     return found
-
-
-def own_dtype(dtype: Any) -> str:
-    """The graph's dtype for one of NumPy: integers are int64, half precision float32; TraceError for the rest."""
-    dtype = np.dtype(dtype)
-    if dtype.name in DTYPES:
-        return dtype.name
-    if dtype.kind in "iu":
-        return "int64"
-    if dtype.name == "float16":
-        return "float32"
-    hint = "; write real and imaginary parts as arrays of their own" if dtype.kind == "c" else ""
-    refuse(f"dtype {dtype}: traced arrays are of bool, int64, float32 or float64{hint}")
 
 
 def cast(x: Array, dtype: Any) -> Array:

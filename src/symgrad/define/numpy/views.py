@@ -17,13 +17,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from symgrad.define.numpy.place import refuse
+from symgrad.define.numpy.scope import innermost
+
 if TYPE_CHECKING:
     from symgrad.define.numpy.tracer import Array
 
 Step = tuple[Any, ...]
-"""A function of NumPy, and what it takes beside the array."""
+"""The name of a function, and what it takes beside the array."""
+_FUNCTIONS: dict[str, Any] = {
+    n: getattr(np, n) for n in ("transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "flip", "diagonal")
+}
+"""NumPy's own: while a function is traced, the names in its module lead elsewhere."""
+_FUNCTIONS["getitem"] = operator.getitem
+_EINSUM = np.einsum
+_FUNCTIONS["einsum"] = lambda a, subscripts: _EINSUM(subscripts, a)
+_SHARING = """
+transpose permute_dims matrix_transpose swapaxes moveaxis rollaxis reshape ravel expand_dims squeeze flip fliplr flipud
+rot90 broadcast_to broadcast_arrays diagonal diag atleast_1d atleast_2d atleast_3d split array_split hsplit vsplit
+dsplit unstack einsum meshgrid real imag real_if_close diff nan_to_num asarray asanyarray
+ascontiguousarray asfortranarray
+"""
+SHARING = frozenset(getattr(np, n) for n in _SHARING.split() if hasattr(np, n)) | {
+    getattr(np.linalg, n) for n in ("matrix_transpose", "diagonal") if hasattr(np.linalg, n)
+}
+"""Functions of NumPy whose results may share their numbers with an argument; those of the others are new."""
 _ASKS = tuple(map(int, np.__version__.split(".")[:2])) >= (2, 1)
 """Whether np.reshape takes copy=False."""
+
+
+AROUND = "an array of the function around this one"
 
 
 class View:
@@ -41,11 +64,11 @@ class View:
         self.layouts: list[Any] | None = None
 
 
-def _chain(array: Array) -> list[Array]:
-    """The views from the owner (left out) to this one."""
+def _chain(array: Array) -> list[tuple[Array, View]]:
+    """The views from the owner (left out) to this one, and where their numbers come from."""
     found = []
     while array.origin is not None:
-        found.append(array)
+        found.append((array, array.origin))
         array = array.origin.parent
     return found[::-1]
 
@@ -71,21 +94,34 @@ def _layouts(array: Array) -> list[Any]:
             for parts in ([n[k + 1 :] for k in range(len(n))], [n[:k] for k in range(len(n))])
         ]
     chain = _chain(array)
-    at = next((k for k in range(len(chain), 0, -1) if chain[k - 1].origin.layouts is not None), 0)
-    found = chain[at - 1].origin.layouts if at else _layouts(array.origin.owner)
-    for view in chain[at:]:
-        function, *more = view.origin.step
-        step = _without_copy if function is np.reshape else function
-        found = view.origin.layouts = [None if a is None else step(a, *more) for a in found]
+    at = next((k for k in range(len(chain), 0, -1) if chain[k - 1][1].layouts is not None), 0)
+    found: Any = chain[at - 1][1].layouts if at else _layouts(array.origin.owner)
+    for _, origin in chain[at:]:
+        name, *more = origin.step
+        step = _without_copy if name == "reshape" else _FUNCTIONS[name]
+        found = origin.layouts = [None if a is None else step(a, *more) for a in found]
     return found
 
 
 def reshaped_view(parent: Array, id: int, shape: Any) -> Array:
     """The view `parent.reshape(shape)`, whose node is `id`; an array of its own where NumPy copies."""
-    made = type(parent)(parent.graph, id, view_of=parent, by=(np.reshape, tuple(shape)))
+    made = type(parent)(parent.graph, id, view_of=parent, by=("reshape", tuple(shape)))
     if parent.origin is not None and all(a is None for a in _layouts(made)):
         made.origin = None
     return made
+
+
+def own(result: Any, arguments: Any) -> Any:
+    """What a function that makes new arrays gave, whose meaning may be written with views of its own."""
+    from symgrad.define.numpy.tracer import Array, elements
+
+    if isinstance(result, Array) and any(result is a for a in arguments):
+        return result.copy()
+    for a in elements(result):
+        if isinstance(a, Array) and a.origin is not None:
+            a.renew(a.id)
+            a.origin = None
+    return result
 
 
 def _is_certain(view: Array) -> bool:
@@ -95,8 +131,9 @@ def _is_certain(view: Array) -> bool:
 def refresh(view: Array) -> None:
     """Take the steps anew: the owner was written to."""
     from symgrad.define.numpy.indexing import read
-    from symgrad.define.numpy.tracer import FUNCTIONS, Array, refuse
+    from symgrad.define.numpy.tracer import FUNCTIONS, Array
 
+    assert view.origin is not None
     owner = view.origin.owner
     if not _is_certain(view):
         refuse(
@@ -104,21 +141,30 @@ def refresh(view: Array) -> None:
             "reshape after writing, or take x.reshape(...).copy()"
         )
     above = owner
-    for v in _chain(view):
-        if v.origin.version != owner.version:
-            function, *more = v.origin.step
-            meaning = read if function is operator.getitem else FUNCTIONS[function]
-            v.renew(meaning(Array(owner.graph, above.id), *more).id)
-            v.origin.version = owner.version
+    for v, origin in _chain(view):
+        if origin.version != owner.version:
+            name, *more = origin.step
+            x = Array(owner.graph, above.id)
+            meaning = read if name == "getitem" else FUNCTIONS[_EINSUM if name == "einsum" else _FUNCTIONS[name]]
+            v.renew(meaning(*((more[0], x) if name == "einsum" else (x, *more))).id)
+            origin.version = owner.version
         above = v
 
 
 def assign(array: Array, id: int) -> None:
-    """Let the numbers of `array` be those of node `id`, of its own shape; also in what it is a view of."""
+    """Let the numbers of `array` be those of node `id`, of its own shape; also in what it is a view of.
+
+    TraceError for an argument, for an array of a function around this one, for a view that NumPy does not write to.
+    """
     from symgrad.define.numpy.indexing import placed
-    from symgrad.define.numpy.tracer import Array, refuse
+    from symgrad.define.numpy.tracer import Array
 
     origin = array.origin
+    owner = array if origin is None else origin.owner
+    scope = innermost()
+    fixed = owner.fixed or (AROUND if scope is not None and scope.graph is not array.graph else "")
+    if fixed:
+        refuse(f"writing to {fixed}: write to x.copy(), or x = x + y in place of x += y")
     if origin is None:
         array.renew(id)
         array.version += 1
@@ -131,11 +177,10 @@ def assign(array: Array, id: int) -> None:
         )
     if not layouts[0].flags.writeable:
         refuse("writing to a view that is read-only in NumPy, as np.broadcast_to and np.diagonal give it: take .copy()")
-    owner = origin.owner
     places = np.arange(owner.size).reshape(owner.shape)
-    for view in _chain(array):
-        function, *more = view.origin.step
-        places = function(places, *more)
+    for _, view in _chain(array):
+        name, *more = view.step
+        places = _FUNCTIONS[name](places, *more)
     owner.renew(placed(Array(owner.graph, owner.id), places, id).id)
     owner.version += 1
 

@@ -1,0 +1,23 @@
+"""The dtypes of traced arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad.define.numpy.place import refuse
+from symgrad.graph.type import DTYPES
+
+
+def own_dtype(dtype: Any) -> str:
+    """The graph's dtype for one of NumPy: integers are int64, half precision float32; TraceError for the rest."""
+    dtype = np.dtype(dtype)
+    if dtype.name in DTYPES:
+        return dtype.name
+    if dtype.kind in "iu":
+        return "int64"
+    if dtype.name == "float16":
+        return "float32"
+    hint = "; write real and imaginary parts as arrays of their own" if dtype.kind == "c" else ""
+    refuse(f"dtype {dtype}: traced arrays are of bool, int64, float32 or float64{hint}")
