@@ -70,7 +70,7 @@ def gmm(given: Any, derivative: bool) -> Any:
         prior = sum(m * q[j].sum() - gamma**2 / 2 * np.sum(Qs[j] ** 2) for j in range(k))
         prior += k * (freedom * d * np.log(gamma / np.sqrt(2)) - special.multigammaln(freedom / 2, d))  # pyright: ignore[reportAttributeAccessIssue]
         return (
-            special.logsumexp(inner, axis=1).sum()
+            np.sum(special.logsumexp(inner, axis=1))
             - n * special.logsumexp(alpha)
             - n * d / 2 * np.log(2 * np.pi)
             + prior

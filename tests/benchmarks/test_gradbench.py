@@ -72,6 +72,7 @@ def test_symgrad_gives_what_the_references_give(name):
         assert [t["name"] for t in timings] == ["prepare", "evaluate"]
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of PyTorch's own forward mode
 @pytest.mark.usefixtures("own_settings")
 @pytest.mark.parametrize("tool", ["JAX", "PyTorch"])
 def test_peers_give_what_the_references_give(tool):
