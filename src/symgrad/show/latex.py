@@ -13,7 +13,8 @@ from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_latex
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
-from symgrad.show.natural import meaning, rewritten
+from symgrad.show.natural import OPPOSITE, meaning, rewritten
+from symgrad.show.places_latex import subscripted, triangular
 from symgrad.show.python import nested
 from symgrad.show.tensor_latex import Writer
 
@@ -22,6 +23,12 @@ CENTRE = r"\frac{1}{2}"
 NAN = r"\text{nan}"
 POWERED = ("sin", "cos", "tan", "log", "sinh", "cosh", "tanh")
 """Functions whose powers are written sin^2(x)."""
+
+
+BARE = ("where", "mask", "maximum", "minimum", *OPPOSITE)
+"""Operations on arrays among whose arguments a number stands for an array of it."""
+PLACED = ("take", "scatter_add")
+"""Operations at the places that are their second argument: an index, in which a matrix can't be read."""
 
 
 def symbol(name: str) -> str:
@@ -66,6 +73,8 @@ class Latex:
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self.taken = taken
         self.norms: dict[str, str] = {}
+        self.constants: dict[Any, str] = {}
+        """Names of constant arrays that are too large to be written."""
 
     def parentheses(self, text: str) -> str:
         return rf"\left({text}\right)"
@@ -96,12 +105,25 @@ class Latex:
         return Text(text, SIGN if sign else ATOM)
 
     def array(self, walk: Walk, i: int) -> Text | None:
+        g, texts = walk.graph, walk.texts
+        if g.ops[i].name in BARE and g.types[i].shape:
+            if g.ops[i].name == "mask" and (kept := triangular(g, i, texts)) is not None:
+                return kept
+            args = [_bare(walk, a) for a in g.args[i]]
+            if g.ops[i].name not in ("where", "mask"):
+                return self.operation(g, i, args, walk.place)
+            zero = self.constant(0)
+            return self.cases([(args[1], args[0])], args[2] if len(args) > 2 else zero, walk.place)
         return Writer(walk.graph, walk.texts, walk.names, walk.place, self.constant, self.norms).array(i)
 
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         op = graph.ops[i]
         name = op.name
         attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+        if name == "literal":
+            return self._literal(attrs["data"])
+        if name in PLACED and (places := _constant(graph, graph.args[i][1])) is not None and places.value.ndim > 1:
+            args = [args[0], self._named(places)]
         array = matrix_latex.array(graph, i, args, place)
         if array is not None:
             return array
@@ -126,11 +148,11 @@ class Latex:
             relation = graph.types[graph.args[i][0]].dtype == "bool" and attrs["dtype"] != "bool"
             return Text(rf"\left[{args[0].text}\right]", ATOM) if relation else args[0]
         if name == "gather":
-            return Text(f"{place(args[0], ATOM)}_{{{', '.join(a.text for a in args[1:])}}}", ATOM)
+            return Text(subscripted(args[0], ", ".join(a.text for a in args[1:]), place), ATOM)
         if name == "stack":
             return Text(matrix([a.text for a in args], attrs["shape"]), ATOM)
         if name == "element":
-            return Text(f"{place(args[0], ATOM)}_{{{', '.join(str(k) for k in attrs['index'])}}}", ATOM)
+            return Text(subscripted(args[0], ", ".join(map(str, attrs["index"])), place), ATOM)
         if name == "implicit":  # by its solver, of what the equation depends on
             name, args, attrs = attrs["name"], args[1:], {}
         head = FUNCTIONS.get(name)
@@ -138,6 +160,18 @@ class Latex:
             head = r"\operatorname{" + name.replace("_", r"\_") + "}"
         inside = ", ".join([a.text for a in args] + [str(v) for v in attrs.values()])
         return Text(rf"{head}\left({inside}\right)", ATOM)
+
+    def _literal(self, data: Any) -> Text:
+        known = matrix_latex.literal(data.value, lambda v: self.constant(v).text)
+        return self._named(data) if known is None else known
+
+    def _named(self, data: Any) -> Text:
+        """The name of a constant array."""
+        if data not in self.constants:
+            held = {symbol(n) for n in self.taken} | set(self.constants.values())
+            free = ["C", *(f"C_{{{k}}}" for k in range(1, len(held) + 1))]
+            self.constants[data] = next(n for n in free if n not in held)
+        return Text(self.constants[data], ATOM)
 
     def product(self, number: int | Fraction, above: list[Factor], below: list[Factor], place: Place) -> Text:
         """One fraction; a lone factor needs no parentheses above or below the line."""
@@ -197,6 +231,17 @@ class Latex:
         )
 
 
+def _bare(walk: Walk, a: int) -> Text:
+    """A number that is the same everywhere as that number."""
+    g = walk.graph
+    spread = g.ops[a].name == "broadcast" and a not in walk.names and not g.types[g.args[a][0]].shape
+    return walk.texts[g.args[a][0] if spread else a]
+
+
+def _constant(graph: Graph, i: int) -> Any:
+    return graph.attrs[i][0] if graph.ops[i].name == "literal" else None
+
+
 def _juxtaposed(factors: Sequence[str]) -> str:
     """Factors side by side, with a dot where digits would run together."""
     text = ""
@@ -221,7 +266,8 @@ def latex(graph: Graph, outputs: Sequence[int], tree: Tree) -> str:
     """The result as one LaTeX formula; with named sub-expressions, an `aligned` list that ends with it."""
     graph, outputs = rewritten(graph, outputs, meaning, read=True)
     taken = [graph.attrs[i][0] for i, op in enumerate(graph.ops) if op is INPUT]
-    written = write(graph, outputs, Latex(taken))
+    language = Latex(taken)
+    written = write(graph, outputs, language)
 
     def result(t: Tree) -> str:
         if isinstance(t, int):
@@ -230,10 +276,18 @@ def latex(graph: Graph, outputs: Sequence[int], tree: Tree) -> str:
             return _sparse(t, written.entries[t.position])
         return r"\left( " + r", \ ".join(result(part) for part in t) + r"\right)"
 
-    if not written.parts:
+    if not written.parts and not language.constants:
         return result(tree)
-    lines = [f"{symbol(n)} &= {text}" for n, text in written.parts] + [f"& {result(tree)}"]
+    lines = [f"{name} &\\in {_space(data.value)}" for data, name in language.constants.items()]
+    lines += [f"{symbol(n)} &= {text}" for n, text in written.parts] + [f"& {result(tree)}"]
     return r"\begin{aligned}" + r" \\ ".join(lines) + r"\end{aligned}"
+
+
+def _space(array: Any) -> str:
+    """Where a constant array is from."""
+    numbers = {"f": r"\mathbb{R}", "i": r"\mathbb{Z}", "b": r"\{0, 1\}"}[array.dtype.kind]
+    sizes = r" \times ".join(map(str, array.shape))
+    return f"{numbers}^{{{sizes}}}"
 
 
 def _sparse(csr: Csr, values: Sequence[str]) -> str:

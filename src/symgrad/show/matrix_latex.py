@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from symgrad.dialects.latex import FUNCTIONS
 from symgrad.graph import Graph
+from symgrad.show.constants import LISTED, as_latex
 from symgrad.show.contraction import Diagonal, Hadamard, read
-from symgrad.show.formula import ATOM, POWER, PRODUCT, Place, Text
+from symgrad.show.formula import ATOM, POWER, PRODUCT, SUM, Place, Text
+from symgrad.show.places_latex import places
 
 HADAMARD = 18
 """Products of elements bind less than those of matrices."""
@@ -24,8 +26,6 @@ PARTS = {
 MET = {("T", "{-1}"): "-T", ("-1", "{T}"): "-T", ("T", "{-T}"): "-1", ("-1", "{-T}"): "T"}
 MET |= {("T", "{T}"): "", ("-1", "{-1}"): ""}
 """A power -1 or T of another one."""
-ENTRIES = 16
-"""A constant array of at most so many elements is written out."""
 
 
 def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | None:
@@ -49,8 +49,6 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
         return Text("I", ATOM)
     if name == "basis":
         return Text(f"e_{{{attrs[1]}}}", ATOM)
-    if name == "literal":
-        return _literal(attrs[0].value)
     if name in PARTS:
         return Text(rf"{PARTS[name][attrs[0]]}\left({args[0].text}\right)", ATOM)
     if name == "inv":
@@ -66,26 +64,24 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
         return Text(rf"\operatorname{{reshape}}_{{{sizes}}}\left({args[0].text}\right)", ATOM)
     if name == "broadcast":
         return _constant(graph, i, args[0], place)
+    found = places(graph, i, args, place)
+    if found is not None:
+        return found
     if graph.types[i].shape and graph.ops[i].kind == "elementwise":
         return _elementwise(name, attrs, args, place)
     return None
 
 
-def _literal(value: Any) -> Text:
-    """A small constant array with its elements, a large one by its shape."""
-    if value.size > ENTRIES or value.ndim > 2 or value.size == 0:
-        sizes = r" \times ".join(map(str, value.shape))
-        return Text(rf"\mathrm{{C}}_{{{sizes}}}", ATOM)
+def literal(value: Any, number: Callable[[Any], str]) -> Text | None:
+    """A constant array: by what it is, a small one with its elements; None: a large one has no form."""
+    known = as_latex(value, number)
+    if known is not None:
+        return Text(known[0], SUM if known[1] else ATOM)
+    if not 0 < value.size <= LISTED or value.ndim > 2:
+        return None
     rows = value.reshape(len(value), -1).tolist()
-    lines = [" & ".join(_number(x) for x in row) for row in rows]
+    lines = [" & ".join(str(int(x)) if isinstance(x, bool) else number(x) for x in row) for row in rows]
     return Text(r"\begin{bmatrix}" + r" \\ ".join(lines) + r"\end{bmatrix}", ATOM)
-
-
-def _number(x: Any) -> str:
-    if isinstance(x, bool):
-        return str(int(x))
-    digits, _, exponent = repr(x).removesuffix(".0").partition("e")
-    return digits + (rf" \cdot 10^{{{int(exponent)}}}" if exponent else "")
 
 
 def raised(text: Text, exponent: str, place: Place) -> Text:

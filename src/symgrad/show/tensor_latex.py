@@ -8,11 +8,10 @@ Other arrays of more than two axes are written by their indices.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from symgrad.graph import Graph
 from symgrad.ops.einsum import Labels, symmetric
@@ -20,6 +19,7 @@ from symgrad.ops.repeated import repeated
 from symgrad.ops.terms import Term, Terms, terms
 from symgrad.show.chains import Link, links, opened
 from symgrad.show.contraction import Factor, Matrices, read
+from symgrad.show.elements_latex import ELEMENTS, Constant, Elements
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SUM, Place, Text
 from symgrad.show.joined_latex import (
     KRONECKER,
@@ -34,10 +34,10 @@ from symgrad.show.joined_latex import (
     unbracketed,
 )
 from symgrad.show.matrix_latex import HADAMARD, ONES, raised
+from symgrad.show.places_latex import subscripted
 
 _INDICES = "ijklmnpqrstuvwabcdfgh"
 _LINEAR = ("einsum", "add", "subtract", "negative", "multiply", "broadcast", "solve")
-Constant = Callable[[Any], Text]
 Piece = tuple[tuple[Link, ...], Labels]
 """A product of matrices, as one factor with indices."""
 
@@ -59,7 +59,7 @@ class Writer(NamedTuple):
         name, rank = g.ops[i].name, len(g.types[i].shape)
         if name == "exp":
             return self._softmax(i)
-        if name not in _LINEAR:
+        if name not in _LINEAR and name not in ELEMENTS:
             return None
         if rank == 2 and name in ("einsum", "broadcast"):
             vector = self._rows(i)
@@ -72,10 +72,10 @@ class Writer(NamedTuple):
             return self._tensor(i) if found is None else None
         if name == "solve":
             return Text(" ".join(self._chain(i)[1]), PRODUCT) if rank < 3 else self._solved(i)
-        if rank > 2:
+        if rank > 2 and name in _LINEAR:
             return self._tensor(i)
-        if rank and name == "multiply":
-            return self._elements(i)
+        if rank and name in ELEMENTS:
+            return Elements(g, self.texts, self.named, self.place, self.constant).product(i)
         if rank and name in ("add", "subtract"):
             return self._sum(i)
         return None
@@ -207,29 +207,6 @@ class Writer(NamedTuple):
             text = raised(text, "T", self.place)
         return self.place(text, strength)
 
-    def _elements(self, i: int) -> Text:
-        """A product element by element, equal factors as powers."""
-        g = self.graph
-        powers: Counter[int] = Counter()
-        stack = [(i, 1)]
-        while stack:
-            j, n = stack.pop()
-            name, args = g.ops[j].name, g.args[j]
-            if name == "multiply" and (j == i or j not in self.named):
-                stack += [(args[1], n), (args[0], n)]
-            elif name == "integer_power" and j not in self.named and g.attrs[j][0] > 0:
-                stack.append((args[0], n * g.attrs[j][0]))
-            else:
-                powers[j] += n
-        if len(powers) == 1:
-            ((j, n),) = powers.items()
-            return Text(f"{self.place(self.texts[j], ATOM)}^{{\\circ {n}}}", POWER)
-        pieces = [
-            f"{self.place(self.texts[j], ATOM)}^{{\\circ {n}}}" if n > 1 else self.place(self.texts[j], HADAMARD)
-            for j, n in sorted(powers.items(), key=lambda e: self.texts[e[0]].strength < HADAMARD)  # brackets last
-        ]
-        return Text(r" \circ ".join(pieces), HADAMARD)
-
     def _tensor(self, i: int) -> Text | None:
         found = terms(self.graph, i, self.named)
         if not any(t.factors for t in found.terms):
@@ -334,9 +311,7 @@ class Writer(NamedTuple):
             return self._indexed(((link._replace(across=False),), labels[::-1]), letters)
         if others:
             return rf"\left({' '.join(spaced(self._opened(chain)))}\right)_{{{index}}}"
-        text = self.texts[link.node]
-        free = text.strength >= ATOM and re.search(r"_(\w|\{[^{}]*\})$", text.text) is None  # no index on an index
-        return f"{self.place(text if free else Text(text.text, PRODUCT), ATOM)}_{{{index}}}"
+        return subscripted(self.texts[link.node], index, self.place)
 
     def _scale(self, t: Term) -> list[str]:
         size = abs(t.number)
