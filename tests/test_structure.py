@@ -63,8 +63,8 @@ ROOMS = {
 }
 ONLY_IN = {
     "llvmlite": ["run/llvmlite.py"],
-    "torch": ["dialects/torch.py", "compile/torch.py", "frameworks/torch.py"],
-    "jax": ["dialects/jax.py", "compile/jax.py", "frameworks/jax.py"],
+    "torch": ["dialects/torch.py", "compile/torch.py", "compile/loops/torch.py", "frameworks/torch.py"],
+    "jax": ["dialects/jax.py", "compile/jax.py", "compile/loops/jax.py", "frameworks/jax.py"],
     "tensorflow": [],
     "dask": [],
 }

@@ -26,6 +26,7 @@ from symgrad.graph import CONST, INPUT, NAMED, REGISTER, Graph, Node, Op, Type
 from symgrad.graph.body import Body
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, terms
+from symgrad.ops.flow import siblings
 
 Number = (bool, int, float)
 """What a value is that is the same everywhere: a Python number instead of an array."""
@@ -94,6 +95,10 @@ class Target(Protocol):
         """The last values of the carries."""
         ...
 
+    def flow(self, g: Graph, i: int, args: list[Any]) -> Sequence[Any]:
+        """All results of the loop or branch (kind "flow") at node `i`."""
+        ...
+
 
 class Plan(NamedTuple):
     """A graph ready to be evaluated. `gates`: per (node, position of the argument), the condition's node."""
@@ -154,6 +159,12 @@ def _order(g: Graph, roots: Sequence[int], gates: dict[tuple[int, int], int]) ->
 
 
 @lru_cache(maxsize=256)
+def plan_of(body: Body, has: Callable[[Op], bool], back_end: str) -> Plan:
+    """A body of a loop or branch, ready to be evaluated."""
+    return prepare(body.graph, body.inputs, body.outputs, has, back_end)
+
+
+@lru_cache(maxsize=256)
 def loop_of(body: Body, has: Callable[[Op], bool], back_end: str) -> Loop:
     """How the back end runs this body."""
     own, m = body.graph, body.carries
@@ -185,7 +196,7 @@ def pointwise(plan: Plan) -> bool:
     used = {-1 - i if i < 0 else i for i in plan.order}
     packed = {i for i in used if g.ops[i].name == "stack"}
     for i in used:
-        if g.ops[i].name == "fold" or (g.types[i].shape and g.ops[i] is not INPUT and i not in packed):
+        if g.ops[i].kind in ("control", "flow") or (g.types[i].shape and g.ops[i] is not INPUT and i not in packed):
             return False
         if g.ops[i].name not in ("gather", "element") and any(g.types[a].shape for a in g.args[i]):
             return False
@@ -303,9 +314,11 @@ def evaluate(plan: Plan, values: Sequence[Any], target: Target) -> list[Any]:
                 loops[key] = target.loop(body, args[0], args[1], args[2 : 2 + m], args[2 + m :])
             v[i] = loops[key][take]
             continue
-        if op.attrs[-1:] == ("take",):  # a decomposition gives all its parts
-            key = op, g.args[i], late and bool(plan.gates)
-            if key not in loops:
+        if op.attrs[-1:] == ("take",):  # a loop, branch or decomposition gives all its parts
+            key = siblings(g, i), late and bool(plan.gates)
+            if key not in loops and op.kind == "flow":
+                loops[key] = target.flow(g, i, args)
+            elif key not in loops:
                 loops[key] = target.call(op, args, {}, [g.types[a] for a in g.args[i]], g.types[i])
             v[i] = loops[key][g.attrs[i][-1]]
             continue

@@ -20,6 +20,7 @@ from jax.experimental import sparse
 
 from symgrad.compile.framework import Loop, Number, evaluate, loop_of, nest, pointwise, prepare, scalars_apart, slopes
 from symgrad.compile.implicit import solver
+from symgrad.compile.loops.jax import flow
 from symgrad.compile.numpy import Reference
 from symgrad.dialects.jax import OPERATORS, RULED, TYPED, lowering
 from symgrad.errors import ArgumentError
@@ -31,7 +32,7 @@ from symgrad.ops.implicit import JACOBIAN, RESIDUAL
 
 def has(op: Op) -> bool:
     """Whether JAX has the operation."""
-    return op.kind in ("leaf", "control") or op.name in ("cast", "implicit") or lowering(op) is not None
+    return op.kind in ("leaf", "control", "flow") or op.name in ("cast", "implicit") or lowering(op) is not None
 
 
 class Tracing:
@@ -114,6 +115,9 @@ class Tracing:
         totals = self.gathered(loop, jnp.arange(last + 1), (lo, hi), firsts, captured)
         good = (hi < lo) | ((lo >= 0) & (hi <= last))
         return [jnp.where(good, t, math.nan) for t in totals]
+
+    def flow(self, g: Graph, i: int, args: list[Any]) -> Sequence[Any]:
+        return flow(g, i, args, self, has)
 
     def passes(self, loop: Loop, lo: Any, hi: Any, firsts: list[Any], captured: list[Any]) -> Sequence[Any]:
         """One pass after the other: a scan where the bounds are known, else a loop without a reverse derivative."""

@@ -333,8 +333,10 @@ def _count_within(g: Graph, s: Scan, start: int, stop: int) -> int | None:
 
 
 def _clipped(g: Graph, count: int, start: int, length: int) -> int:
+    """The passes that are left from `start` on; a negative count, of a loop that did not end, stays negative."""
     left = g.build(REGISTER["subtract"], (count, start))
-    least = g.build(REGISTER["maximum"], (left, g.const(0, "int64")))
+    none = g.build(REGISTER["minimum"], (count, g.const(0, "int64")))
+    least = g.build(REGISTER["maximum"], (left, none))
     return g.build(REGISTER["minimum"], (least, g.const(length, "int64")))
 
 

@@ -1,0 +1,1 @@
+"""Loops and branches of a graph in the frameworks' own forms."""

@@ -1,0 +1,220 @@
+"""One matrix: loops and branches, times back ends. Values, gradients, Hessians equal to rounding.
+
+What they should be is worked out by the same loops written out in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import symgrad as sg
+from symgrad.compile.numpy import Reference
+from tests.test_control import CASES, MATRICES, newton, rnn
+
+
+class Case(NamedTuple):
+    """A function of arrays with a number as result, the same without symgrad, and its arguments."""
+
+    f: Callable[..., Any]
+    written: Callable[..., Any]
+    args: list[Any]
+
+
+def powers(x, n):
+    """A loop whose length is an input."""
+    return sg.fori_loop(0, n, lambda i, y: y * np.sin(x) + i, x)
+
+
+def powers_written_out(x, n):
+    y = x
+    for i in range(n):
+        y = y * np.sin(x) + i
+    return y
+
+
+def branch(x, a):
+    return sg.cond(np.sum(a) > 0, lambda: x**2 * np.sum(np.log1p(a)), lambda: np.sum(x * a**3))
+
+
+def yes(x, a):
+    return x**2 * np.sum(np.log1p(a))
+
+
+def no(x, a):
+    return np.sum(x * a**3)
+
+
+def root(a):
+    return newton(a)
+
+
+def many_roots(a):
+    """A loop per point, of its own length."""
+    return np.sum(sg.vmap(root)(a) ** 3)
+
+
+def branches_in_a_loop(x, a):
+    """A branch that is taken anew in every pass; whole numbers and truth values are carried as well."""
+
+    def step(state, u):
+        c, n, up = state
+        c = sg.cond(up, lambda: c + np.exp(u) * x, lambda: c * u)
+        return (c, n + 1, ~up), c / (n + 1)
+
+    (c, n, _), ys = sg.scan(step, (x, 0, True), a)
+    return c * n + np.sum(ys**2)
+
+
+def branches_in_a_loop_written_out(x, a):
+    c, n, up, total = x, 0, True, 0.0
+    for u in a:
+        c = c + np.exp(u) * x if up else c * u
+        total = total + (c / (n + 1)) ** 2
+        n, up = n + 1, not up
+    return c * n + total
+
+
+def lean(memory):
+    """A loop that may keep few of its carries."""
+
+    def f(x, a):
+        last, ys = sg.scan(lambda c, u: (np.sin(c) + 0.1 * u * c, c**2), x, a, memory=memory)
+        return last + np.sum(ys * np.cos(a))
+
+    return f
+
+
+def lean_written_out(x, a):
+    c, total = x, 0.0
+    for u in a:
+        total = total + c**2 * np.cos(u)
+        c = np.sin(c) + 0.1 * u * c
+    return c + total
+
+
+RNG = np.random.default_rng(3)
+EVERY = {name: Case(*case) for name, case in CASES.items()} | {
+    "while": Case(root, np.sqrt, [2.0]),
+    "while, checkpoints": Case(lambda a: newton(a, limit=60, memory=50), np.sqrt, [2.0]),
+    "length of a loop": Case(lambda x: powers(x, 4), lambda x: powers_written_out(x, 4), [0.7]),
+    "yes": Case(branch, yes, [0.7, np.array([0.5, 0.25])]),
+    "no": Case(branch, no, [0.7, np.array([-0.5, 0.25])]),
+    "vmap": Case(many_roots, lambda a: np.sum(a**1.5), [np.array([2.0, 3.0, 100.0, 1e-3])]),
+    "branches in a loop": Case(branches_in_a_loop, branches_in_a_loop_written_out, [0.7, RNG.normal(size=5)]),
+    "checkpoints": Case(lean(50), lean_written_out, [0.7, RNG.normal(size=24)]),
+    "checkpoints of checkpoints": Case(lean(0), lean_written_out, [0.7, RNG.normal(size=9)]),
+}
+
+
+def by_reference(f: Any, args: list[Any]) -> Any:
+    own = f.specialise(*args).dense()
+    leaves = Reference(own.graph, own.inputs, own.outputs)([np.asarray(a, "float64") for a in args])
+    return leaves if isinstance(own.tree, tuple) else leaves[own.tree]
+
+
+def by_program(f: Any, args: list[Any]) -> Any:
+    return f.specialise(*args).compile()(*args)
+
+
+def by_jax(f: Any, args: list[Any]) -> Any:
+    with jax.enable_x64(True):
+        call, given = f.jax(), [jnp.asarray(a) for a in args]
+        return jax.tree.map(np.asarray, quick(call)(*given))
+
+
+quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+"""jax.jit, compiling in half the time."""
+BACK_ENDS = {"reference": by_reference, "program": by_program, "jax": by_jax}
+
+
+def closely(got: Any, want: Any, rtol: float = 1e-9) -> None:
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * max(1.0, float(np.max(np.abs(b)))))
+
+
+def wanted(written: Callable[..., Any], args: list[Any], order: int) -> Any:
+    """A value, gradient or Hessian by every argument of the loop written out."""
+    every = tuple(range(len(args)))
+    if order == 0:
+        return sg.function(written)(*args)
+    return sg.grad(written, wrt=every)(*args) if order == 1 else sg.hessian(written, wrt=every)(*args)
+
+
+@pytest.mark.parametrize("back_end", BACK_ENDS)
+@pytest.mark.parametrize("name", EVERY)
+def test_values_gradients_and_hessians(name: str, back_end: str) -> None:
+    f, written, args = EVERY[name]
+    run, every = BACK_ENDS[back_end], tuple(range(len(args)))
+    closely(run(sg.function(f), args), wanted(written, args, 0))
+    closely(run(sg.grad(f, wrt=every), args), wanted(written, args, 1))
+    closely(run(sg.hessian(f, wrt=every), args), wanted(written, args, 2), 1e-7)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_jax_differentiates_what_it_is_given(name: str) -> None:
+    f, written, args = EVERY[name]
+    every = tuple(range(len(args)))
+    with jax.enable_x64(True):
+        call, given = sg.function(f).jax(), [jnp.asarray(a) for a in args]
+        gradient = wanted(written, args, 1)
+        closely(quick(jax.jacfwd(call, every))(*given), gradient)
+        if name not in ("while", "while, checkpoints", "vmap"):  # whose lengths only a call knows
+            closely(quick(jax.grad(call, every))(*given), gradient)
+            closely(quick(jax.jacfwd(jax.grad(call)))(*given), sg.hessian(written)(*args), 1e-7)
+        else:
+            with pytest.raises(ValueError, match="Reverse-mode"):
+                jax.grad(call)(*given)
+        derived = sg.grad(f).jax()
+        closely(quick(jax.jacfwd(derived))(*given), sg.hessian(written)(*args), 1e-7)
+
+
+def test_jax_vmap() -> None:
+    a = np.array([2.0, 3.0, 100.0])
+    with jax.enable_x64(True):
+        for f, want in ((sg.function(root), np.sqrt(a)), (sg.grad(root), 0.5 / np.sqrt(a))):
+            closely(jax.jit(jax.vmap(f.jax()))(a), want)
+        X = np.stack([MATRICES[4], 2 * MATRICES[4]])
+        many = jax.vmap(jax.grad(sg.function(rnn).jax()), (None, None, None, None, 0))(*MATRICES[:4], X)
+        closely(many, np.stack([sg.grad(rnn)(*MATRICES[:4], x) for x in X]))
+        call = jax.vmap(sg.grad(branch, wrt=(0, 1)).jax(), (None, 0))
+        sides = np.array([[0.5, 0.25], [-0.5, 0.25]])
+        for k, part in enumerate(call(0.7, sides)):
+            closely(part, np.stack([sg.grad(branch, wrt=(0, 1))(0.7, side)[k] for side in sides]))
+
+
+def test_a_length_that_only_a_call_knows_in_jax() -> None:
+    with jax.enable_x64(True):
+        call = jax.jit(sg.function(powers).jax())
+        for n in (0, 1, 5):
+            closely(call(0.7, n), powers_written_out(0.7, n))
+        closely(jax.jit(sg.grad(powers).jax())(0.7, 5), sg.grad(lambda x: powers_written_out(x, 5))(0.7))
+
+
+@pytest.mark.parametrize("memory", ["1MB", 50])
+def test_jax_marks_a_loop_that_would_go_on(memory: Any) -> None:
+    """Called with numbers it says so; in traced code, which can't, results and derivatives are NaN."""
+
+    def endless(x):
+        return sg.while_loop(lambda s: s > 0, lambda s: np.sqrt(s) * x, x, limit=20, memory=memory)
+
+    with jax.enable_x64(True):
+        for f in (sg.function(endless), sg.grad(endless), sg.grad(sg.grad(endless))):
+            assert np.isnan(jax.jit(f.jax())(0.9))
+            with pytest.raises(sg.ConvergenceError, match=r"20 passes.*limit="):
+                f.jax()(0.9)
+
+
+def test_numbers_of_32_bits_in_jax() -> None:
+    with jax.enable_x64(False):
+        for f, want in ((sg.function(rnn), rnn(*MATRICES)), (sg.grad(rnn), sg.grad(rnn)(*MATRICES))):
+            got = jax.jit(f.jax())(*[jnp.asarray(a, jnp.float32) for a in MATRICES])
+            assert got.dtype == jnp.float32
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+        assert sg.function(powers).jax()(0.5, 3).dtype == jnp.float32
