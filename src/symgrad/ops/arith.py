@@ -7,6 +7,8 @@ folded: it is NaN where x is infinite.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +17,7 @@ from symgrad.graph.node import Node, bind_arithmetic, spread
 from symgrad.ops import tensors
 from symgrad.ops.compare import logical_not
 from symgrad.ops.declare import REAL, elementwise
+from symgrad.ops.signs import not_negative
 
 Args = tuple[int, ...]
 NONZERO = (0.2, 8.0)
@@ -236,7 +239,44 @@ def _integer_power(g: Graph, args: Args, attrs: tuple[Any, ...]) -> int | None:
     if oa is negative:
         inner = g.build(integer_power, g.args[a], attrs)
         return g.build(negative, (inner,)) if n % 2 else inner
-    return None
+    return even_power(g, a, n) if n % 2 == 0 else None
+
+
+_ROOTS = frozenset({"abs", "sqrt", "hypot"})
+_MOVED = frozenset({"broadcast", "reshape", "element", "slice", "flip", "take"})
+
+
+def even_power(g: Graph, i: int, n: int) -> int | None:
+    """Node `i` to the even power `n`, where it has no derivative at 0 and its square has: |x|, hypot(x, y), and
+    sqrt(u) of a u that is seen not to be negative; or elements of these."""
+    moves = []
+    while g.ops[i].name in _MOVED:
+        moves.append(i)
+        i = g.args[i][0]
+    if g.ops[i].name not in _ROOTS:
+        return None
+    name, args = g.ops[i].name, g.args[i]
+    if name == "abs":
+        found = g.build(integer_power, args, (n,))
+    elif name == "hypot":
+        x, y = (g.build(integer_power, (x,), (2,)) for x in args)
+        found = g.build(integer_power, (g.build(add, (x, y)),), (n // 2,))
+    elif not_negative(g, args[0]):
+        found = g.build(integer_power, args, (n // 2,))
+    else:
+        return None
+    for j in moves[::-1]:
+        found = g.build(g.ops[j], (found, *g.args[j][1:]), g.attrs[j])
+    return found
+
+
+def squares(g: Graph, factors: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """The (node, labels) of a product, an even number of equal ones by `even_power`."""
+    found = list(factors)
+    for part, n in Counter(found).items() if len(found) > 1 else ():
+        if n % 2 == 0 and (square := even_power(g, part[0], n)) is not None:
+            found = [p for p in found if p != part] + [(square, part[1])]
+    return found
 
 
 def _where(g: Graph, args: Args, _: Any) -> int | None:

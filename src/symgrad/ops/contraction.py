@@ -14,7 +14,7 @@ from symgrad.ops.arith import add as ADD
 from symgrad.ops.arith import mask as MASK
 from symgrad.ops.arith import multiply as MULTIPLY
 from symgrad.ops.arith import negative as NEGATIVE
-from symgrad.ops.arith import number
+from symgrad.ops.arith import number, squares
 from symgrad.ops.arith import subtract as SUBTRACT
 from symgrad.ops.pairing import canonical, path
 from symgrad.ops.subscripts import Labels, parse, subscripts, sums
@@ -43,7 +43,7 @@ class _Contraction:
         self.minus = False
         self.scalars: list[int] = []
         self.tensors: list[Part] = []
-        self._open(parts)
+        self._open(squares(g, parts))
 
     def build(self) -> int:
         g, out = self.g, self.out

@@ -11,18 +11,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from symgrad.compile.plan.products import HALF, label_factors, symmetric
-from symgrad.graph import CONST, REGISTER, Graph
+from symgrad.graph import REGISTER, Graph
 from symgrad.graph.type import FLOATS
 from symgrad.ops.contraction import Part, contract
+from symgrad.ops.signs import needed
 from symgrad.ops.subscripts import Labels, parse, subscripts
 
-AT_LEAST_0 = frozenset({"exp", "sigmoid", "abs", "sqrt", "softplus", "cosh"})
-MONOTONE = frozenset(
-    {"broadcast", "reshape", "slice", "flip", "take", "element", "amax", "amin", "prod", "scatter_add"}
-)
-"""Not negative where the first argument is not."""
-ALL = frozenset({"add", "divide", "maximum", "minimum", "concatenate", "stack"})
-"""Not negative where no argument is."""
 LARGEST = 200
 """Nodes that are looked at."""
 
@@ -36,36 +30,11 @@ def not_negative(g: Graph, parts: Sequence[Part]) -> bool:
             return False
         single = [j for (j, p), n in _factors(g, todo.pop()).items() if n % 2]
         for j in single:
-            more = _needed(g, j)
+            more = needed(g, j)
             if more is None:
                 return False
             todo += [[(k, tuple(range(len(g.types[k].shape))))] for k in more]
     return True
-
-
-def _needed(g: Graph, i: int) -> list[int] | None:
-    """The nodes that must not be negative for node `i` not to be; None where it may be all the same."""
-    op, args = g.ops[i], g.args[i]
-    if op is CONST:
-        value = g.attrs[i][0]
-        return [] if not isinstance(value, str) and value >= 0 else None
-    if op.name in AT_LEAST_0 or op.name in ("delta", "basis"):
-        return []
-    if op.name == "integer_power":
-        return [] if g.attrs[i][0] % 2 == 0 else [args[0]]
-    if op.name == "literal":
-        return [] if g.types[i].dtype != "bool" and not (g.attrs[i][0].value < 0).any() else None
-    if op.name in MONOTONE:
-        return [args[0]]
-    if op.name in ALL:
-        return list(args)
-    if op.name == "mask":
-        return [args[1]]
-    if op.name == "where":
-        return list(args[1:])
-    if op.name == "einsum":
-        return list(args)
-    return None
 
 
 def _factors(g: Graph, parts: Sequence[Part]) -> Counter[Part]:
