@@ -82,3 +82,11 @@ def test_what_is_seen_not_to_be_negative() -> None:
     assert all(not_negative(g, i) for i in seen)
     for i in (x, built("sin", x), built("subtract", square, x), built("einsum", x, square, attrs=("i,i->",))):
         assert not not_negative(g, i)
+
+
+def test_odd_powers_of_roots_take_one_product() -> None:
+    x = np.array([0.0, 2.0, -1.0])
+    for power, operations in ((3, 2), (5, 3)):
+        f = sg.function(lambda x, n=power: np.sqrt(x) ** n).specialise(x)
+        assert f.count_ops() == 3 * operations
+        assert np.allclose(f(x), [0.0, 2.0 ** (power / 2), np.nan], equal_nan=True)

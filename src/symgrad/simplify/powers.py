@@ -1,4 +1,5 @@
-"""Half-integer powers as machines like them: x**(n + 1/2) is x**n * sqrt(x), with no call of pow.
+"""Half-integer powers as machines like them: x**(n + 1/2) is x**n * sqrt(x), with no call of pow; and so are powers
+of roots, sqrt(x)**3.
 
 Only in a program: as a formula x**(3/2) has the derivative 3/2 sqrt(x), which is 0 at x = 0, where that of the
 product would be 0/0.
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from symgrad.graph import CONST, Graph, Node
+from symgrad.ops.arith import integer_power
 from symgrad.ops.elementary import HALF, power, sqrt
 
 LARGEST = 8
@@ -28,7 +30,7 @@ def split_powers(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
             continue
         op, args = graph.ops[i], graph.args[i]
         if i in found:
-            x = Node(out, new[args[0]])
+            x = Node(out, new[args[0] if op is power else graph.args[args[0]][0]])
             up = x ** abs(found[i]) * sqrt(x)
             new[i] = (up if found[i] > 0 else 1 / up).id
         elif op is CONST:
@@ -40,6 +42,9 @@ def split_powers(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
 
 def _whole_part(graph: Graph, i: int) -> int | None:
     """n where node `i` is x**(n + 1/2), or -n where it is x**-(n + 1/2)."""
+    if graph.ops[i] is integer_power and graph.ops[graph.args[i][0]] is sqrt:
+        (m,) = graph.attrs[i]
+        return m // 2 if m % 2 and 1 < m <= 2 * LARGEST else None
     if graph.ops[i] is not power:
         return None
     y = graph.value(graph.args[i][1])
