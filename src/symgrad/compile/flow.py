@@ -74,9 +74,10 @@ def _while(g: Graph, i: int, make: Make) -> Callable[[Sequence[Any]], list[Any]]
     return call
 
 
-def endless(limit: int) -> str:
+def endless(limit: int | None) -> str:
     """What a loop says that would go on."""
-    return f"sg.while_loop: the condition still holds after {limit} passes; if it is to go on, give a larger limit="
+    many = "as many passes as its limit= allows" if limit is None else f"{limit} passes"
+    return f"sg.while_loop: the condition still holds after {many}; if it is to go on, give a larger limit="
 
 
 def _cond(g: Graph, i: int, make: Make) -> Callable[[Sequence[Any]], list[Any]]:

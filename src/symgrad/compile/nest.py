@@ -160,7 +160,26 @@ class Call:
     arguments: tuple[tuple[Any, ...], ...]
 
 
-Step = Nest | Call
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """Steps that run again and again, or one of two lines of steps: each on a table of buffers of its own.
+
+    kind: "scan", one body, `length` times; "while_loop", the condition and the body; "cond", those for False and True.
+    tables: per body and buffer (buffer of the table around, offset in bytes, bytes further per pass), buffer -1 where
+    it is not used. number: (buffer, offset) of an int64: of a scan the passes if they are fewer, of a while_loop where
+    their number is written, or of the predicate. test: the condition's buffer that holds its result.
+    """
+
+    kind: str
+    bodies: tuple[tuple[Any, ...], ...]
+    tables: tuple[tuple[tuple[int, int, int], ...], ...]
+    length: int
+    reverse: bool
+    number: tuple[int, int] | None
+    test: int
+
+
+Step = Nest | Call | Passes
 
 
 def load_input(body: Graph, k: int, dtype: str = "float64") -> int:

@@ -225,10 +225,11 @@ class Executor:
 
     @cached_property
     def _is_of_arrays(self) -> bool:
-        """Whether there are arrays, all of known lengths."""
+        """Whether there are arrays, all of known lengths, or loops that are run as those of arrays are."""
         live = self.graph.reach(self.outputs)
         shapes = [t.shape for t, needed in zip(self.graph.types, live, strict=True) if needed]
-        return any(shapes) and not any(None in s for s in shapes)
+        loops = any(op.kind == "flow" for op, needed in zip(self.graph.ops, live, strict=True) if needed)
+        return (loops or any(shapes)) and not any(None in s for s in shapes)
 
     @cached_property
     def _result_bytes(self) -> int:

@@ -18,10 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.compile.flow import endless
 from symgrad.compile.llvm.nest import Part, program
 from symgrad.compile.llvm.nest_entry import Frame, frame_entry
-from symgrad.compile.nest import Nest, Step, Store, identity
-from symgrad.errors import ArgumentError
+from symgrad.compile.llvm.nest_flow import LIMIT
+from symgrad.compile.nest import Nest, Passes, Step, Store, identity
+from symgrad.errors import ArgumentError, ConvergenceError
 from symgrad.run import cache as disk
 from symgrad.run import llvmlite as llvm
 from symgrad.run.calls import builtin, layout_is_known
@@ -42,12 +44,15 @@ class Nests:
 
     def __init__(self, steps: Sequence[Step], frame: Frame | None = None) -> None:
         target = llvm.host()
+        self.steps = tuple(steps)
         self.program = program(steps, max(target.vector_width, 4), target.has_fma)
         self.parts = self.program.parts
         text = self.program.text
         self._direct = frame is not None and layout_is_known() and all(p.order is None for p in self.parts)
         if frame is not None and self._direct:
-            text += frame_entry(frame._replace(long=frame.long or self.program.work > RELEASE))
+            entry = frame_entry(frame._replace(long=frame.long or self.program.work > RELEASE))
+            declared = {line for line in text.splitlines() if line.startswith("declare ")}
+            text += "\n".join(line for line in entry.splitlines() if line not in declared) + "\n"
         found = disk.key(text, target.key)
         code = disk.read(found)
         self.from_cache = code is not None
@@ -58,10 +63,10 @@ class Nests:
         self.address = self.code.address
         self._kept: list[Any] = []
         pointer, integer = ctypes.c_void_p, ctypes.c_int64
-        simple, ranged = (
-            ctypes.CFUNCTYPE(ctypes.c_int, pointer),
-            ctypes.CFUNCTYPE(ctypes.c_int, pointer, integer, integer),
-        )
+        # a loop may end with an exception that is set: ctypes looks for one where it keeps the interpreter's lock
+        make = ctypes.PYFUNCTYPE if self.program.flow else ctypes.CFUNCTYPE
+        simple = make(ctypes.c_int, pointer)
+        ranged = ctypes.CFUNCTYPE(ctypes.c_int, pointer, integer, integer)
         self._functions = [(simple if p.order is None else ranged)(self.code.address(p.name)) for p in self.parts]
         self._begins = [simple(self.code.address(p.begin)) if p.begin else None for p in self.parts]
 
@@ -90,6 +95,9 @@ class Nests:
                 bad |= function(table)
             else:
                 bad |= self._shared(part, function, begin, addresses)
+        if bad & LIMIT:
+            limits = {s.length for step in self.steps for s in loops(step) if s.kind == "while_loop"}
+            raise ConvergenceError(endless(limits.pop() if len(limits) == 1 else None))
         if bad:
             raise ArgumentError("an index is outside its array")
 
@@ -127,6 +135,13 @@ class Nests:
                 with np.errstate(all="ignore"):
                     combine(kept, _results(s, order.nest, table), out=kept)
         return bad
+
+
+def loops(step: Step) -> list[Passes]:
+    """The loops and branches that a step is, or has within."""
+    if not isinstance(step, Passes):
+        return []
+    return [step, *(inner for body in step.bodies for s in body for inner in loops(s))]
 
 
 def _scratch(part: Part, addresses: Any) -> tuple[Any, Any]:

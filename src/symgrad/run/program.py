@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgrad.compile.nest import Call, Nest, interpret
+from symgrad.compile.nest import Call, Nest, Passes, interpret
 from symgrad.compile.plan.steps import (
     CONSTANT,
     INPUT,
     RESULT,
     TEMPORARY,
+    Flow,
     Gemm,
     Library,
     Matmul,
@@ -28,6 +29,7 @@ from symgrad.compile.plan.steps import (
 )
 from symgrad.compile.plan.views import View
 from symgrad.graph import Type
+from symgrad.run.flow import Runner
 
 if TYPE_CHECKING:
     from symgrad.compile.llvm.nest_entry import Frame
@@ -79,10 +81,14 @@ class Program:
         """The results at these inputs. ArgumentError where a computed place is outside its array."""
         memory, table, results, arena = self._prepared(arrays)
         with np.errstate(all="ignore"):
-            for run in self._code:
-                run(memory, table)
+            self.run(memory, table)
         self._keep(arena)
         return results
+
+    def run(self, memory: list[Any], table: Any) -> None:
+        """The steps, on these buffers at these addresses."""
+        for run in self._code:
+            run(memory, table)
 
     def timed(self, arrays: Sequence[Any], budget: float, passes: int) -> list[float]:
         """Median seconds of each step (of a program with `repeated`), over passes that fit into `budget` seconds."""
@@ -177,9 +183,11 @@ class Program:
                 line += [step] * times
             elif native and isinstance(step, Gemm):
                 line += [blas_call(step)] * times
+            elif native and isinstance(step, Flow) and is_code(step):
+                line += [passes(step)] * times
             else:
                 close()
-                self._code.append(_python(step))
+                self._code.append(_python(step, native))
             if repeated:
                 close()
         close()
@@ -214,7 +222,26 @@ def _frame(plan: Plan, tree: Any, given: bool) -> Frame:
     return Frame(tuple(slots), tuple(plan.inputs), results, tree, plan.arena, products > LONG, given)
 
 
-def _python(step: Step) -> Callable[[list[Any], Any], None]:
+def is_code(step: Step) -> bool:
+    """Whether a step is machine code, with all steps within."""
+    if isinstance(step, Flow):
+        return all(is_code(s) for b in step.bodies for s in b.steps)
+    return isinstance(step, (Nest, Gemm))
+
+
+def passes(step: Flow) -> Passes:
+    """A loop or branch as code."""
+
+    def code(s: Step) -> Any:
+        return blas_call(s) if isinstance(s, Gemm) else passes(s) if isinstance(s, Flow) else s
+
+    bodies = [tuple(map(code, body.steps)) for body in step.bodies]
+    tables = tuple(tuple((s.buffer, s.offset, s.stride) for s in table) for table in step.tables)
+    number = None if step.number is None else (step.number.buffer, step.number.offset)
+    return Passes(step.name, tuple(bodies), tables, step.length, step.reverse, number, step.test)
+
+
+def _python(step: Step, native: bool) -> Callable[[list[Any], Any], None]:
     """A step as a function of the buffers."""
     if isinstance(step, Nest):
         return lambda memory, table: interpret(step, memory)
@@ -224,6 +251,8 @@ def _python(step: Step) -> Callable[[list[Any], Any], None]:
         return lambda memory, table: np.matmul(_seen(step.a, memory), _seen(step.b, memory), out=_seen(step.c, memory))
     if isinstance(step, Mirror):
         return lambda memory, table: _mirror(_seen(step.a, memory))
+    if isinstance(step, Flow):
+        return Runner(step, [Program(b, native) for b in step.bodies])
     return lambda memory, table: _library(step, memory)
 
 

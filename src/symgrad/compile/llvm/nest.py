@@ -5,18 +5,20 @@
     i32 @nest.<k>(ptr table, i64 first, i64 last)         the nest that is part k, for [first, last) of its split axis
     i32 @begin.<k>(ptr table)                             what comes before that: results that sums are added to
 
-table: a pointer to each buffer. The result is 0, or 1 where a computed place was outside its array: then what
-the buffers that are stored to hold is undefined. Each part is to follow the one before; a long nest is a part of
-its own, so that its caller can share it out to threads.
+table: a pointer to each buffer. The result is 0, or 1 where a computed place was outside its array (or what
+`nest_flow` says): then what the buffers that are stored to hold is undefined. Each part is to follow the one before;
+a long nest is a part of its own, so that its caller can share it out to threads.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from symgrad.compile.llvm import nest_flow
 from symgrad.compile.llvm.ir import literal
 from symgrad.compile.llvm.nest_loops import Loops
 from symgrad.compile.llvm.nest_order import Order, adds_to_memory, arrange, weight
@@ -28,6 +30,8 @@ from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Graph, Op
 
 WORK = 5_000_000  # operations and accesses from which on a nest is a part of its own: about 0.3 ms
+CALL = 1000.0  # what a call of BLAS is taken for
+TRIPS = 1000  # passes that a loop is thought to have at most, where work is estimated
 _REFUSED = frozenset({"fold", "stack", "gather", "element"})
 
 
@@ -51,11 +55,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Program:
-    """IR text, the parts it has, and the operations and accesses of all nests."""
+    """IR text, the parts it has, the operations and accesses of all nests, and whether it has loops around them."""
 
     text: str
     parts: tuple[Part, ...]
     work: float
+    flow: bool
 
 
 class _Shared:
@@ -66,6 +71,8 @@ class _Shared:
         self.maths: set[tuple[str, int, str]] = set()
         self.declarations: set[str] = set()
         self.texts: list[str] = []
+        self.flow = False
+        """Whether there are loops or branches."""
 
     def loops(self, nest: Nest, vector_width: int, name: str, order: Order | None = None) -> Order:
         """Write the function of a nest; `order` where it is known."""
@@ -99,9 +106,9 @@ def program(steps: Sequence[Step], vector_width: int, fused: bool, work: float =
             line.clear()
 
     for k, step in enumerate(steps):
-        if isinstance(step, Call):
-            shared.texts.append(_call(step, f"call.{k}", shared))
-            calls = [f"@call.{k}(ptr %table)"]
+        if not isinstance(step, Nest):
+            calls, own = _within(step, str(k), vector_width, shared)
+            total += own
             line += calls
             all_calls += calls
             continue
@@ -116,13 +123,39 @@ def program(steps: Sequence[Step], vector_width: int, fused: bool, work: float =
             line += calls
     close()
     shared.texts.append(_sequence("run", all_calls))
+    if shared.flow:
+        shared.texts.insert(0, nest_flow.SIGNALS)
     maths = functions(sorted(shared.maths), fused)
     declared = {d[d.index("@") : d.index("(")] if "(" in d else d.split(" ")[0]: d for d in sorted(shared.declarations)}
     return Program(
         "\n".join([*[text for _, text in sorted((declared | maths).items())], *shared.texts]) + "\n",
         tuple(parts),
         total,
+        shared.flow,
     )
+
+
+def _within(step: Step, k: str, vector_width: int, shared: _Shared) -> tuple[list[str], float]:
+    """The functions of a step in one thread, of names that end in `k`: the calls that run it, and its work."""
+    if isinstance(step, Call):
+        shared.texts.append(_call(step, f"call.{k}", shared))
+        return [f"@call.{k}(ptr %table)"], CALL
+    if isinstance(step, Nest):
+        calls, part = _nest(lowered(step), k, vector_width, shared, math.inf)
+        return calls, part.work
+    bodies, work = [], 0.0
+    for b, steps in enumerate(step.bodies):
+        inner: list[str] = []
+        for n, s in enumerate(steps):
+            calls, own = _within(s, f"{k}.{b}.{n}", vector_width, shared)
+            inner += calls
+            work += own
+        bodies.append(f"body.{k}.{b}")
+        shared.texts.append(_sequence(bodies[-1], inner, "internal "))
+    shared.declarations |= set(nest_flow.DECLARATIONS)
+    shared.flow = True
+    shared.texts.append(nest_flow.function(step, f"flow.{k}", bodies, work))
+    return [f"@flow.{k}(ptr %table)"], work * min(step.length, TRIPS) if step.length else work
 
 
 def lowered(nest: Nest) -> Nest:
@@ -161,7 +194,7 @@ def work_of(nest: Nest) -> float:
     return nest.points * (weight(nest) + 2.0 * len(nest.loads) + sum(3.0 for s in nest.stores if s.how == "set"))
 
 
-def _nest(nest: Nest, k: int, vector_width: int, shared: _Shared, limit: float) -> tuple[list[str], Part]:
+def _nest(nest: Nest, k: int | str, vector_width: int, shared: _Shared, limit: float) -> tuple[list[str], Part]:
     """The functions of one nest: the calls that run it, and the part that it would be."""
     accesses = [*nest.loads, *(s.access for s in nest.stores)]
     if nest.points and any(p.length < 1 for a in accesses for p in a.at):
@@ -205,12 +238,12 @@ def _start(s: Store, nest: Nest) -> Nest:
     return Nest(kept, (), g, (Store(value, s.access),))
 
 
-def _sequence(name: str, calls: Sequence[str]) -> str:
-    """A function of calls that each say 0 or 1."""
+def _sequence(name: str, calls: Sequence[str], linkage: str = "") -> str:
+    """A function of calls that each say 0 or what is wrong."""
     lines = [f" %s{n} = call i32 {call}" for n, call in enumerate(calls)]
     lines += [f" %t{n} = or i32 {f'%t{n - 1}' if n else '0'}, %s{n}" for n in range(len(calls))]
     result = f"%t{len(calls) - 1}" if calls else "0"
-    return "\n".join([f"define i32 @{name}(ptr %table) nounwind {{", *lines, f" ret i32 {result}", "}"])
+    return "\n".join([f"define {linkage}i32 @{name}(ptr %table) nounwind {{", *lines, f" ret i32 {result}", "}"])
 
 
 def _call(call: Call, name: str, shared: _Shared) -> str:

@@ -4,7 +4,8 @@
 
 As `entry`, whose readers it uses: C-contiguous arrays of the very dtypes and lengths are read where they lie,
 numbers are taken for scalars; all else goes to `self`, a Python callable of the same arguments. So does a call in
-which a computed place was outside its array: `self` is to raise the error.
+which a computed place was outside its array, or a loop went on beyond its limit: `self` is to raise the error. A
+loop that was interrupted has set one.
 
 An argument that is changed in place is an array, also where it holds one number. Memory to work in may be an
 argument, too: the last one, so that a call needs none of its own.
@@ -112,6 +113,7 @@ class _FrameEntry(_Entry):
             self.lines.append(" call void @PyEval_RestoreThread(ptr %thread)")
         if heap:
             self.lines.append(" call void @free(ptr %block)")
+        self.unless(self.new("icmp ult i32 %status, 4"), "fail")  # interrupted: an exception is set
         self.unless(self.new("icmp eq i32 %status, 0"), "outside")
         self.lines.append(f" ret ptr {self._result(frame.tree, False)}")
         self.lines.append("outside:")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from symgrad.compile.nest import Access, Nest, load_input
-from symgrad.compile.plan.steps import INPUT, RESULT, TEMPORARY, Gemm, Matmul, Mirror, Plan, Step, reads, writes
+from symgrad.compile.plan.steps import INPUT, RESULT, TEMPORARY, Flow, Gemm, Matmul, Mirror, Plan, Step, reads, writes
 from symgrad.compile.plan.views import View
 from symgrad.graph import Graph
 
@@ -130,6 +130,12 @@ def renumbered(step: Step, now: Callable[[int], int]) -> Step:
         return Matmul(view(step.a), view(step.b), view(step.c))
     if isinstance(step, Mirror):
         return Mirror(view(step.a))
+    if isinstance(step, Flow):
+        number = None if step.number is None else step.number._replace(buffer=now(step.number.buffer))
+        tables = tuple(
+            tuple(s if s.buffer < 0 else s._replace(buffer=now(s.buffer)) for s in table) for table in step.tables
+        )
+        return replace(step, tables=tables, number=number, written=frozenset(map(now, step.written)))
     arguments = tuple(view(a) if isinstance(a, View) else a for a in step.arguments)
     return replace(step, arguments=arguments, out=tuple(map(view, step.out)))
 

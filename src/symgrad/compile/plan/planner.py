@@ -12,18 +12,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symgrad.compile.numpy import constant, node_call
 from symgrad.compile.plan import kinds, memory
 from symgrad.compile.plan.analysis import Analysis
 from symgrad.compile.plan.builder import Builder, Indices, Point
+from symgrad.compile.plan.calls import library
 from symgrad.compile.plan.expand import expanded
+from symgrad.compile.plan.flow import flow
 from symgrad.compile.plan.kinds import HOW, LIBRARY, MAP, PRODUCT, REDUCE, REGION, VIEW
 from symgrad.compile.plan.pieces import diagonal, regions, scaled, thickness
 from symgrad.compile.plan.products import contraction, symmetric
-from symgrad.compile.plan.steps import CONSTANT, INPUT, RESULT, TEMPORARY, Buffer, Library, Plan, Step
+from symgrad.compile.plan.steps import CONSTANT, INPUT, RESULT, TEMPORARY, Buffer, Plan, Step
 from symgrad.compile.plan.updates import Updates
 from symgrad.compile.plan.views import Shape, View, along, contiguous
-from symgrad.graph import CONST, REGISTER, Graph
+from symgrad.graph import REGISTER, Graph
 from symgrad.ops.subscripts import parse
 
 ADD = REGISTER["add"]
@@ -37,15 +38,25 @@ LARGE = 1 << 16
 """Bytes from which on a result that begins as zeros gets them from the system."""
 
 
-def plan(g: Graph, inputs: Sequence[int], outputs: Sequence[int], changed: Mapping[int, int] | None = None) -> Plan:
+def plan(
+    g: Graph,
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    changed: Mapping[int, int] | None = None,
+    fresh: bool = True,
+) -> Plan:
     """The plan of `outputs`, of concrete shapes. A result per output, each in a buffer of its own; but those at the
-    positions `changed` are the new values of the inputs at these positions (`updates`)."""
+    positions `changed` are the new values of the inputs at these positions (`updates`). `fresh`: whether memory of
+    results may be asked for as zeros; else it is what it is."""
     lean, roots = expanded(g, outputs)
-    return Planner(lean, [lean.input(*g.attrs[i]) for i in inputs], roots, changed or {}).run()
+    return Planner(lean, [lean.input(*g.attrs[i]) for i in inputs], roots, changed or {}, fresh).run()
 
 
 class Planner:
-    def __init__(self, g: Graph, inputs: Sequence[int], outputs: Sequence[int], changed: Mapping[int, int]) -> None:
+    def __init__(
+        self, g: Graph, inputs: Sequence[int], outputs: Sequence[int], changed: Mapping[int, int], fresh: bool = True
+    ) -> None:
+        self.fresh = fresh
         self.g, self.inputs, self.outputs = g, list(inputs), list(outputs)
         self.updates = Updates(inputs, outputs, changed)
         self.known = Analysis(g, outputs)
@@ -165,7 +176,7 @@ class Planner:
         else:
             assert kind == LIBRARY
             if i not in self.finished:
-                self.library(i)
+                (flow if self.g.ops[i].kind == "flow" else library)(self, i)
 
     # Nests
 
@@ -316,7 +327,7 @@ class Planner:
 
     def zero(self, view: View) -> None:
         buffer = self.buffers[view.buffer]
-        if buffer.kind == RESULT and buffer.bytes >= LARGE and buffer.count == view.size:
+        if self.fresh and buffer.kind == RESULT and buffer.bytes >= LARGE and buffer.count == view.size:
             buffer.zeroed = True
             return
         b = Builder(self.g, view.shape, view.dtype, self.where)
@@ -367,29 +378,6 @@ class Planner:
         target = self.new(TEMPORARY, v.dtype, v.shape)
         self.steps.append(self.copy_nest(v, target))
         return target
-
-    def library(self, i: int) -> None:
-        """A call of NumPy. Nodes that take parts of one decomposition, or of one loop, share it."""
-        g = self.g
-        takes, nodes = (), [i]
-        if g.ops[i].attrs[-1:] == ("take",):
-            nodes = [
-                j
-                for j, op in enumerate(g.ops)
-                if op is g.ops[i]
-                and self.known.live[j]
-                and g.args[j] == g.args[i]
-                and g.attrs[j][:-1] == g.attrs[i][:-1]
-            ]
-            takes = tuple([g.attrs[j][-1] for j in nodes])
-        for j in nodes:
-            if j not in self.views:
-                self.views[j] = self.new(TEMPORARY, g.types[j].dtype, g.types[j].lengths)
-            self.finished[j] = len(self.steps)
-        arguments = tuple([constant(*g.attrs[a]) if g.ops[a] is CONST else self.views[a] for a in g.args[i]])
-        out = tuple([self.views[j] for j in nodes])
-        taken = sum(self.buffers[v.buffer].bytes for v in (*out, *arguments) if isinstance(v, View))
-        self.steps.append(Library(g.ops[i].name, node_call(g, i), arguments, out, takes, taken))
 
 
 class _Group:

@@ -102,7 +102,47 @@ class Library:
     bytes: int
 
 
-Step = Nest | Gemm | Matmul | Mirror | Library
+class Slot(NamedTuple):
+    """Where a buffer of a body lies: in a buffer of the plan around it, from byte `offset` on; each pass goes `stride`
+    bytes on. `buffer` is -1 where it is not used."""
+
+    buffer: int
+    offset: int = 0
+    stride: int = 0
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A loop or a branch. Its bodies are plans, whose buffers lie in those of the plan around: a slot for each.
+
+    name: "scan", one body; "while_loop", the condition and the body; "cond", the branches for False and True.
+    length: passes, or the most there may be; reverse: the last pass is at slot offsets of 0.
+    number: where the number of passes is read (a scan's, if it is not `length`) or written (a while loop's), or the
+    predicate is read. test: the buffer of a condition's body that has its result. written: buffers it writes to.
+    """
+
+    name: str
+    bodies: tuple[Plan, ...]
+    tables: tuple[tuple[Slot, ...], ...]
+    written: frozenset[int]
+    length: int = 0
+    reverse: bool = False
+    number: Slot | None = None
+    test: int = -1
+
+    @property
+    def bytes(self) -> int:
+        """What calls of libraries within take for themselves."""
+        return max((b.work_bytes for b in self.bodies), default=0)
+
+    @property
+    def touched(self) -> set[int]:
+        """The buffers around that bodies read or write."""
+        slots = [s for table in self.tables for s in table] + ([] if self.number is None else [self.number])
+        return {s.buffer for s in slots if s.buffer >= 0}
+
+
+Step = Nest | Gemm | Matmul | Mirror | Library | Flow
 
 
 @dataclass
@@ -127,9 +167,13 @@ class Plan:
         return sum(b.bytes for b in self.buffers if b.kind == RESULT)
 
     @property
+    def work_bytes(self) -> int:
+        """Most memory that a call of a library takes for itself."""
+        return max((s.bytes for s in self.steps if isinstance(s, (Library, Flow))), default=0)
+
+    @property
     def peak_bytes(self) -> int:
-        work = max((s.bytes for s in self.steps if isinstance(s, Library)), default=0)
-        return self.arena + self.result_bytes + work
+        return self.arena + self.result_bytes + self.work_bytes
 
     @property
     def memory(self) -> str:
@@ -155,6 +199,8 @@ def reads(step: Step) -> set[int]:
         return {step.a.buffer, step.b.buffer}
     if isinstance(step, Mirror):
         return {step.a.buffer}
+    if isinstance(step, Flow):
+        return step.touched
     return {a.buffer for a in step.arguments if isinstance(a, View)}
 
 
@@ -166,6 +212,8 @@ def writes(step: Step) -> set[int]:
         return {step.c.buffer}
     if isinstance(step, Mirror):
         return {step.a.buffer}
+    if isinstance(step, Flow):
+        return set(step.written)
     return {v.buffer for v in step.out}
 
 
@@ -185,4 +233,11 @@ def describe(step: Step) -> str:
         return f"matmul {math.prod(batch)} of {m} x {k} x {step.b.shape[-1]}"
     if isinstance(step, Mirror):
         return f"mirrored {step.a.shape[0]} x {step.a.shape[1]}"
+    if isinstance(step, Flow):
+        inner = sum(len(b.steps) for b in step.bodies)
+        each = f"{inner} step{'s'[: inner != 1]}"
+        if step.name == "cond":
+            return f"one of two branches, {each}"
+        many = "while its condition holds, at most" if step.name == "while_loop" else "at most" if step.number else ""
+        return f"loop of {many} {step.length} passes of {each}".replace("  ", " ")
     return f"{step.name} by NumPy"
