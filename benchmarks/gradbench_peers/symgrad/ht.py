@@ -30,28 +30,41 @@ def bent(x: Any, z: Any) -> Any:
     return np.stack(entries, axis=-1).reshape(len(x), 4, 4)
 
 
-def vertices(theta: Any, model: Any, mirror: Any, parents: tuple[int, ...]) -> Any:
-    """Where the pose puts the skin, shape (vertices, 3)."""
+def levels(parents: tuple[int, ...]) -> list[list[int]]:
+    """The bones at each distance from a root: their parents are all on the level before."""
+    found = [[k for k, parent in enumerate(parents) if parent == -1]]
+    while found[-1]:
+        found.append([k for k, parent in enumerate(parents) if parent in found[-1]])
+    return found[:-1]
+
+
+def vertices(theta: Any, chosen: Any, model: Any, mirror: Any, parents: tuple[int, ...]) -> Any:
+    """Where the pose puts the chosen vertices of the skin, shape (*chosen.shape, 3)."""
     angles = theta[6:].reshape(5, 4)
     x, z = np.zeros_like(theta, shape=len(parents)), np.zeros_like(theta, shape=len(parents))
     x[FINGERS] = angles[:, [0, 2, 3]]
     z[FINGERS[:, 0]] = angles[:, 1]
     relative = model["base_relatives"] @ bent(x, z)
-    absolute: list[Any] = []
-    for k, parent in enumerate(parents):
-        absolute.append(relative[k] if parent == -1 else absolute[parent] @ relative[k])
-    moved = np.stack(absolute) @ model["inverse_base_absolutes"]
-    skinned = np.einsum("bij,vj,vb->vi", moved[:, :3], model["base_positions"], model["weights"])
-    return skinned * mirror @ global_rotation(theta[:3]).T + theta[3:6]
+    before, *rest = levels(parents)
+    absolute, bones = [relative[before]], [*before]
+    for level in rest:
+        absolute.append(absolute[-1][[before.index(parents[k]) for k in level]] @ relative[level])
+        before = level
+        bones += level
+    moved = np.concatenate(absolute) @ model["inverse_base_absolutes"][bones]
+    vertex = chosen.reshape(-1)
+    positions, weights = model["base_positions"][vertex], model["weights"][vertex][:, bones]
+    skinned = np.einsum("bij,vj,vb->vi", moved[:, :3], positions, weights)
+    return (skinned * mirror @ global_rotation(theta[:3]).T + theta[3:6]).reshape(*chosen.shape, 3)
 
 
 @sg.function(static="parents")
 def residuals(theta: Any, us: Any, points: Any, chosen: Any, model: Any, mirror: Any, parents: tuple[int, ...]) -> Any:
-    skin = vertices(theta, model, mirror, parents)
+    skin = vertices(theta, chosen, model, mirror, parents)
     if chosen.ndim == 1:
-        return (points - skin[chosen]).reshape(-1)
+        return (points - skin).reshape(-1)
     u, v = us[:, :1], us[:, 1:]
-    return (points - u * skin[chosen[:, 0]] - v * skin[chosen[:, 1]] - (1 - u - v) * skin[chosen[:, 2]]).reshape(-1)
+    return (points - u * skin[:, 0] - v * skin[:, 1] - (1 - u - v) * skin[:, 2]).reshape(-1)
 
 
 def of_place(u: Any, corners: Any) -> Any:
@@ -68,7 +81,7 @@ def jacobian(theta: Any, us: Any, points: Any, chosen: Any, model: Any, mirror: 
     J = by_pose(theta, us, points, chosen, model, mirror, parents)
     if chosen.ndim == 1:
         return J
-    own = by_place(us, vertices(theta, model, mirror, parents)[chosen])
+    own = by_place(us, vertices(theta, chosen, model, mirror, parents))
     return np.concatenate([own.reshape(-1, 2), J], axis=1)
 
 

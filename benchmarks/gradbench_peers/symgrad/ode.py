@@ -12,19 +12,20 @@ from gradbench_peers.symgrad import compiled
 
 
 def slope(x: Any, y: Any) -> Any:
-    return x * np.concatenate([[1.0], y[:-1]])
+    return np.concatenate([x[:1], x[1:] * y[:-1]])
 
 
 def solution(x: Any, steps: int) -> Any:
     h = 2 / steps
-    y = np.zeros_like(x)
-    for _ in range(steps):
+
+    def step(_: Any, y: Any) -> Any:
         k1 = slope(x, y)
         k2 = slope(x, y + h / 2 * k1)
         k3 = slope(x, y + h / 2 * k2)
         k4 = slope(x, y + h * k3)
-        y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-    return y
+        return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+    return sg.fori_loop(0, steps, step, np.zeros_like(x))
 
 
 def last(x: Any, steps: int) -> Any:
