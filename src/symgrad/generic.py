@@ -19,6 +19,7 @@ from symgrad.function import Function
 from symgrad.graph import FLOATS, Type
 from symgrad.graph.tree import leaves_of
 from symgrad.leaves import DEFINING, Fixed, as_array, is_static, is_traced, static_key, type_of
+from symgrad.shown import Shown
 from symgrad.tree import LEAF, NUMBER, Structure, flatten, names_of, tuple_of
 
 Numbers = Any
@@ -82,7 +83,7 @@ def _is_leaf(a: Structure) -> bool:
     return a.size == len(a.fixed) == 1 and a.spec == LEAF.spec
 
 
-class PythonFunction:
+class PythonFunction(Shown):
     """A Python function of NumPy arrays, to be differentiated, compiled and shown.
 
     Made by `sg.function(f)`, by `@sg.function`, and by the transforms. Arguments may be numbers, arrays, or pytrees
@@ -270,54 +271,16 @@ class PythonFunction:
             self._latest = self.of_kind(self._latest_kind[0])
         return self._latest.function
 
-    def latex(self, /, *args: Any, **named: Any) -> str:
-        """The formula as LaTeX, for arguments like these or like those of the latest call."""
-        return self._shown(args, named).latex()
-
-    def python(self, /, *args: Any, **named: Any) -> str:
-        """The source of a NumPy function, for arguments like these or like those of the latest call."""
-        return self._shown(args, named).python()
-
-    def sympy(self, /, *args: Any, **named: Any) -> Any:
-        """SymPy's expression, for arguments like these or like those of the latest call."""
-        return self._shown(args, named).sympy()
-
-    def torch(self, /, *args: Any, trainable: Sequence[str] = (), **named: Any) -> Any:
-        """A torch.nn.Module for arguments like these: pytrees of tensors in, tensors nested as the result out.
-
-        Arguments named in `trainable` become its parameters, with the values that are given here.
-        """
-        from symgrad.frameworks.torch import NestedModule
-
-        return NestedModule(self, args, named, trainable)
-
-    def jax(self) -> Callable[..., Any]:
-        """The same as a function of plain JAX, of pytrees: `jax.jit`, `vmap` and `grad` take it."""
-        from symgrad.frameworks.jax import jax_of
-
-        return jax_of(self)
-
-    def explain(self, /, *args: Any, **named: Any) -> str:
-        """How it was derived and what runs it, for arguments like these or like those of the latest call."""
-        return self._shown(args, named).explain()
-
     def profile(self, /, *args: Any, **named: Any) -> Any:
         """Where the time of a call with these arguments goes, kernel by kernel: `print` it, or `.plot()`."""
         made, numbers = self._prepared(args, named)
         return made.function.profile(*numbers)
-
-    def count_ops(self, /, *args: Any, **named: Any) -> int:
-        """Machine operations of one evaluation, for arguments like these or like those of the latest call."""
-        return self._shown(args, named).count_ops()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by the name that a decorator gave it, or as the plain function. TypeError for a transform."""
         if self.pickled is None:
             raise TypeError(f"{self.name} can't be pickled; pickle its .specialise(...), or the function itself")
         return self.pickled(self)
-
-    def _repr_latex_(self) -> str | None:
-        return self._shown((), {})._repr_latex_() if self._latest_kind else None
 
     def __repr__(self) -> str:
         known = f"; traced for {len(self._made)} kinds of arguments" if len(self._made) > 1 else ""

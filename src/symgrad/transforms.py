@@ -195,7 +195,7 @@ def jacobian(
         return in_chunks(jacobian(f, wrt, sparse, mode, structure), memory)
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
-        return lifted(
+        made = lifted(
             f,
             "jacobian",
             wrt,
@@ -203,6 +203,9 @@ def jacobian(
             RESULTS["jacobian"],
             (sparse, mode, structure),
         )
+        if sparse or structure != "dense":
+            made.whole = partial(jacobian, f, wrt, mode=mode)
+        return made
     chosen, single = variables(f, wrt)
     if arrays.of_arrays(f, chosen, mode):
         if sparse:
@@ -336,7 +339,7 @@ def hessian(
         return in_chunks(hessian(f, wrt, sparse, mode, structure), memory)
     f = take_as_function(f)
     if isinstance(f, PythonFunction):
-        return lifted(
+        made = lifted(
             f,
             "hessian",
             wrt,
@@ -344,6 +347,9 @@ def hessian(
             RESULTS["hessian"],
             (sparse, mode, structure),
         )
+        if sparse or structure != "dense":
+            made.whole = partial(hessian, f, wrt, mode=mode)
+        return made
     chosen, single = _of_scalar(f, wrt, "hessian")
     if arrays.of_arrays(f, chosen, mode):
         if sparse:

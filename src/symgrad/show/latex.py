@@ -273,6 +273,8 @@ def latex(graph: Graph, outputs: Sequence[int], tree: Tree) -> str:
         if isinstance(t, int):
             return written.outputs[t]
         if isinstance(t, Csr):
+            if graph.ops[outputs[t.position]].name != "stack":
+                return _of_values(t, written.outputs[t.position])
             return _sparse(t, written.entries[t.position])
         return r"\left( " + r", \ ".join(result(part) for part in t) + r"\right)"
 
@@ -288,6 +290,14 @@ def _space(array: Any) -> str:
     numbers = {"f": r"\mathbb{R}", "i": r"\mathbb{Z}", "b": r"\{0, 1\}"}[array.dtype.kind]
     sizes = r" \times ".join(map(str, array.shape))
     return f"{numbers}^{{{sizes}}}"
+
+
+def _of_values(csr: Csr, values: str) -> str:
+    """A sparse matrix whose values are one array: what stands on a diagonal, else values at places, row by row."""
+    rows, columns = csr.shape
+    if rows == columns == len(csr.indices) and list(csr.indices) == list(range(rows)) == list(csr.indptr[:-1]):
+        return rf"\operatorname{{diag}}\left({values}\right)"
+    return rf"\operatorname{{sparse}}_{{{rows} \times {columns}}}\left({values}\right)"
 
 
 def _sparse(csr: Csr, values: Sequence[str]) -> str:

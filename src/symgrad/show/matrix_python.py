@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping, Sequence
 
-from symgrad.graph import Graph
+from symgrad.graph import Graph, Type
 from symgrad.ops.repeated import repeated
 from symgrad.ops.subscripts import LETTERS, parse, sums
+from symgrad.show.constants import triangle
 from symgrad.show.contraction import Closed, Diagonal, Factor, Hadamard, Matrices, read
 from symgrad.show.formula import ATOM, PRODUCT, SIGN, Place, Text
+
+SHORT = 6
+"""A quotient with a decimal of at most so many characters is written as it among arrays."""
 
 
 def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | None:
@@ -22,7 +26,7 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
             return _matrices(graph, i, found, args, place)
         if isinstance(found, Hadamard):
             pieces = [place(args[k], PRODUCT) for k in found.scalars]
-            return Text("*".join([*pieces, *(_factor(f, args, place) for f in found.factors)]), PRODUCT)
+            return scaled(pieces, "*".join(_factor(f, args, place) for f in found.factors))
         if isinstance(found, Diagonal):
             return Text(f"np.diag({args[0].text})", ATOM)
         return _einsum(graph, i, args, place)
@@ -33,8 +37,33 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
     if name == "broadcast":
         if graph.types[graph.args[i][0]].shape:
             return Text(f"np.broadcast_to({args[0].text}, {attrs[0]})", ATOM)
-        return Text(f"{_full(attrs[0])}{args[0].text})", ATOM)
+        return Text(_filled(args[0].text, graph.types[i]), ATOM)
+    if name in ("mask", "where") and len(graph.types[i].shape) == 2:
+        return _triangle(graph, i, args)
     return None
+
+
+def _triangle(graph: Graph, i: int, args: Sequence[Text]) -> Text | None:
+    """A matrix with zeros above or below a diagonal."""
+    found = triangle(graph, graph.args[i][0])
+    if found is None or (len(args) > 2 and graph.value(repeated(graph, graph.args[i][2])[0]) != 0):
+        return None
+    kind, at = found
+    return Text(f"np.{kind}({args[1].text}{f', {at}' if at else ''})", ATOM)
+
+
+def scaled(numbers: Sequence[str], product: str) -> Text:
+    """Numbers times an array: x/6 rather than 1/6*x."""
+    above, below, minus = [], [], False
+    for text in numbers:
+        found = re.fullmatch(r"(-?)1/(.*)", text)
+        if found is None or re.search(r"[/ @%]|(?<!\*)\*(?!\*)", _outside(found[2])):
+            above.append(text)
+        else:
+            minus ^= found[1] == "-"
+            below.append(found[2])
+    text = "*".join([*above, product]) + "".join(f"/{d}" for d in below)
+    return Text(f"-{text}", SIGN) if minus else Text(text, PRODUCT)
 
 
 def unrepeated(
@@ -42,7 +71,7 @@ def unrepeated(
 ) -> list[Text] | None:
     """The arguments of the elementwise node `i`, smaller arrays where NumPy repeats those; None: there are none.
 
-    One of them must have the whole shape.
+    Each axis must be that of one of them.
     """
     args, rank = graph.args[i], len(graph.types[i].shape)
     if graph.ops[i].kind not in ("elementwise", "constant") or rank == 0:
@@ -50,12 +79,14 @@ def unrepeated(
     parts = [(a, tuple(range(rank))) if a in named else repeated(graph, a) for a in args]
     if all(x == a or not axes for (x, axes), a in zip(parts, args, strict=True)):
         return None
-    if not any(len(axes) == rank for _, axes in parts):
+    if len({k for _, axes in parts for k in axes}) < rank:
         return None
     found = []
     for (x, axes), a in zip(parts, args, strict=True):
-        if x == a or not axes or list(axes) != sorted(axes):
+        if x == a or not axes or x not in texts:
             found.append(texts[a])
+        elif list(axes) != sorted(axes):
+            return None
         elif axes[-1] == rank - 1 and len(axes) == rank - axes[0]:  # the last axes
             found.append(texts[x])
         else:
@@ -73,14 +104,27 @@ def bare(graph: Graph, i: int, args: Sequence[Text]) -> list[Text]:
     if all(graph.ops[a].name == "broadcast" for a in ids):
         return out
     for k, a in enumerate(ids):
-        start = _full(graph.types[a].shape)
-        if graph.ops[a].name == "broadcast" and args[k].text.startswith(start):
-            text = args[k].text[len(start) : -1]
-            out[k] = Text(text, _strength(text))
+        if graph.ops[a].name == "broadcast":
+            out[k] = _bare(args[k], graph.types[a])
     return out
 
 
-def _strength(text: str) -> int:
+def _bare(filled: Text, type: Type) -> Text:
+    """The number of an array that `_filled` wrote; other texts as they are."""
+    for number in ("0", "1"):
+        if filled.text == _filled(number, type):
+            return Text(number, ATOM)
+    start = _filled("", type)[:-1]
+    if not filled.text.startswith(start):
+        return filled
+    text = filled.text[len(start) : -1]
+    quotient = re.fullmatch(r"(-?\d+)/(\d+)", text)
+    if quotient is not None and len(decimal := repr(int(quotient[1]) / int(quotient[2]))) <= SHORT:
+        text = decimal
+    return Text(text, strength(text))
+
+
+def strength(text: str) -> int:
     """How strongly a text binds, seen from the signs outside its brackets."""
     signs = _outside(text)
     if re.search(r"[<>=&|~,]| [-+] |\b(if|lambda|or|and|not)\b", signs):
@@ -99,8 +143,12 @@ def _outside(text: str) -> str:
     return found
 
 
-def _full(shape: Sequence[int | None]) -> str:
-    return f"np.full({tuple(shape)}, "
+def _filled(number: str, type: Type) -> str:
+    """An array of the same number everywhere."""
+    shape = type.shape[0] if len(type.shape) == 1 else tuple(type.shape)
+    if number in ("0", "1") and type.dtype == "float64":
+        return f"np.{('zeros', 'ones')[int(number)]}({shape})"
+    return f"np.full({shape}, {number})"
 
 
 def _einsum(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
@@ -111,15 +159,28 @@ def _einsum(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
     found.sort(key=lambda t: sorted(out.index(x) if x in out else len(out) for x in t[0]))
     letters = dict(zip(dict.fromkeys([*out, *(x for p, _ in found for x in p)]), LETTERS, strict=False))
     left, right = (["".join(letters[x] for x in p) for p in side] for side in ([p for p, _ in found], [out]))
-    if len(found) == 1 and left == right:
-        return Text("*".join([*numbers, place(Text(found[0][1], args[-1].strength), PRODUCT)]), PRODUCT)
+    alone = Text(found[0][1], next(a.strength for a, p in zip(args, parts, strict=True) if p)) if found else None
+    if alone is not None and len(found) == 1 and left == right:
+        return scaled(numbers, place(alone, PRODUCT))
+    if alone is not None and len(found) == 1 and len(set(left[0])) == len(left[0]) and _within(right[0], left[0]):
+        axes = [k for k, x in enumerate(left[0]) if x not in right[0]]
+        which = "" if not right[0] else f", axis={axes[0] if len(axes) == 1 else tuple(axes)}"
+        return (
+            scaled(numbers, f"np.sum({alone.text}{which})") if numbers else Text(f"np.sum({alone.text}{which})", ATOM)
+        )
     if len(found) == 1 and sorted(left[0]) == sorted(right[0]):  # axes in another order
         axes = ", ".join(str(left[0].index(x)) for x in right[0])
-        moved = Text(f"{place(Text(found[0][1], args[-1].strength), ATOM)}.transpose({axes})", ATOM)
-        return moved if not numbers else Text("*".join([*numbers, moved.text]), PRODUCT)
+        assert alone is not None
+        moved = Text(f"{place(alone, ATOM)}.transpose({axes})", ATOM)
+        return moved if not numbers else scaled(numbers, moved.text)
     fast = ", optimize=True" if len(found) > 1 and sums(parts, out) else ""  # by matrix products
     text = f'np.einsum("{",".join(left)}->{right[0]}", {", ".join(t for _, t in found)}{fast})'
-    return Text("*".join([*numbers, text]), PRODUCT) if numbers else Text(text, ATOM)
+    return scaled(numbers, text) if numbers else Text(text, ATOM)
+
+
+def _within(part: str, whole: str) -> bool:
+    """Whether the letters of the part stand in the same order in the whole."""
+    return "".join(x for x in whole if x in part) == part
 
 
 def _matrices(graph: Graph, i: int, found: Matrices, args: Sequence[Text], place: Place) -> Text:
@@ -129,9 +190,7 @@ def _matrices(graph: Graph, i: int, found: Matrices, args: Sequence[Text], place
     pieces += [place(_number(c, args, place), PRODUCT + 1) for c in found.closed]
     if found.product:
         product = _product(found.product, args, place)
-        if not pieces:
-            return product
-        pieces.append(place(product, PRODUCT + 1))
+        return scaled(pieces, apart(product, place)) if pieces else product
     return args[found.scalars[0]] if len(pieces) == 1 else Text("*".join(pieces), PRODUCT)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from symgrad.dialects.python import HELPERS
 from symgrad.graph import Graph
+from symgrad.show.constants import as_source
 from symgrad.show.formula import ATOM, Place, Text
 
 LAST = {
@@ -30,8 +31,6 @@ def places(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | N
     """The text of a node of one of these operations; None for all others."""
     name = graph.ops[i].name
     attrs = dict(zip(graph.ops[i].attrs, graph.attrs[i], strict=True))
-    if name == "literal":
-        return Text(literal(attrs["data"].value), ATOM)
     if name not in LAST and name not in _FORMS and name not in HELPERS:
         return None
     rank = len(graph.types[graph.args[i][0]].shape)
@@ -73,8 +72,9 @@ _FORMS = frozenset({"slice", "pad", "flip", "concatenate", "take", "take_along",
 
 def literal(array: Any) -> str:
     """A constant array; float64 and whole numbers need no dtype."""
-    if array.ndim == 1 and array.dtype == np.int64 and np.array_equal(array, np.arange(len(array))):
-        return f"np.arange({len(array)})"
+    known = as_source(array)
+    if known is not None:
+        return known
     text = repr(array.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
     return f"np.array({text})" if array.dtype != np.float32 else f"np.array({text}, np.float32)"
 

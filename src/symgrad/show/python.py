@@ -15,12 +15,16 @@ from symgrad.graph import Graph, Op
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_python
+from symgrad.show.constants import WRITTEN, as_source
 from symgrad.show.decompositions_python import decomposition
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
+from symgrad.show.matrix_python import strength
 from symgrad.show.natural import rewritten
-from symgrad.show.places_python import helpers, places
+from symgrad.show.places_python import helpers, literal, places
 from symgrad.show.wrap import wrapped
 
+FEW = 8
+"""A constant array of at most so many elements is written where it stands."""
 _SCIPY = ("linalg", "sparse", "special")
 _USED = frozenset(["np", "special", "sparse", "linalg", "math", "reduce", "sum", "range", "int", *HELPERS])
 """What the source itself may mean by a name."""
@@ -53,6 +57,8 @@ class Python:
 
     def __init__(self, names: dict[str, str]) -> None:
         self.names = names
+        self.constants: dict[Any, str] = {}
+        """Names of constant arrays of more than a few elements."""
         self.modules = dict.fromkeys(("np", *_SCIPY, "math", "reduce"), False)
 
     def parentheses(self, text: str) -> str:
@@ -75,15 +81,40 @@ class Python:
     def array(self, walk: Walk, i: int) -> Text | None:
         """An operation on elements of which some only repeat others: NumPy does that by itself."""
         g = walk.graph
+        if g.ops[i].name in ("where", "mask") and g.types[i].shape:
+            return self._cases(walk, i)
         args = matrix_python.unrepeated(g, i, walk.texts, walk.names, walk.place)
-        if args is None and g.ops[i].name == "where" and any(g.ops[a].name == "broadcast" for a in g.args[i]):
-            args = [walk.texts[a] for a in g.args[i]]  # numbers there are the same everywhere
         return None if args is None else self.operation(g, i, args, walk.place)
+
+    def _literal(self, data: Any) -> Text:
+        """A constant array where it stands, if it is small or a call makes it; else by a name."""
+        text = literal(data.value) if data.value.size <= WRITTEN else as_source(data.value)
+        if text is not None and (data.value.size <= FEW or not text.startswith("np.array(")):
+            return self._uses(text, strength(text))
+        if data not in self.constants:
+            taken = {*self.names.values(), *self.constants.values()}
+            self.constants[data] = next(
+                n for n in ("C", *(f"C{k}" for k in range(1, len(taken) + 2))) if n not in taken
+            )
+        return Text(self.constants[data], ATOM)
+
+    def _cases(self, walk: Walk, i: int) -> Text:
+        """Elements by a condition: a triangle of a matrix, else numpy.where; what is repeated, NumPy repeats."""
+        g = walk.graph
+        kept = matrix_python.array(g, i, [walk.texts[a] for a in g.args[i]], walk.place)
+        if kept is not None:
+            return self._uses(kept.text, kept.strength)
+        args = matrix_python.unrepeated(g, i, walk.texts, walk.names, walk.place)
+        args = matrix_python.bare(g, i, args or [walk.texts[a] for a in g.args[i]])
+        other = args[2].text if len(args) > 2 else "0.0"
+        return self._uses(f"np.where({args[0].text}, {args[1].text}, {other})", ATOM)
 
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         op = graph.ops[i]
         name = op.name
         attrs = dict(zip(op.attrs, graph.attrs[i], strict=True))
+        if name == "literal":
+            return self._literal(attrs["data"])
         array = matrix_python.array(graph, i, args, place) or places(graph, i, args, place)
         array = array or decomposition(graph, i, args, place)
         if array is not None:
@@ -218,7 +249,11 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
     language = Python(names)
     graph, outputs = rewritten(graph, outputs, _expanded)
     written = write(graph, outputs, language)
-    body = [f"    {n} = {text}" for n, text in written.parts]
+    listed = {d: n for d, n in language.constants.items() if d.value.size <= WRITTEN}
+    outside = {d: n for d, n in language.constants.items() if d not in listed}
+    language.modules["np"] |= bool(listed)
+    body = [f"    {n} = {literal(d.value)}" for d, n in listed.items()]
+    body += [f"    {n} = {text}" for n, text in written.parts]
 
     def result(t: Tree) -> str:
         if isinstance(t, int):
@@ -250,6 +285,11 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
         lines += ["", "", helper.strip()]
     if lines:
         lines += ["", ""]
-    lines.append(f"def {identifier(name)}({', '.join(names[n] for n in given)}):")
-    lines.append(f'    """{_harmless(doc)}"""')
+    arguments = [names[n] for n in given] + (["*", *outside.values()] if outside else [])
+    lines.append(f"def {identifier(name)}({', '.join(arguments)}):")
+    if outside:
+        told = [f"    {n}: the constant array of shape {d.value.shape} of the definition." for d, n in outside.items()]
+        lines += [f'    """{_harmless(doc)}', "", *told, '    """']
+    else:
+        lines.append(f'    """{_harmless(doc)}"""')
     return "\n".join([*lines, *(part for line in body for part in wrapped(line))]) + "\n"

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 WIDTH = 100
 STEP = "    "
+MUCH, TAIL = 24, 40
+"""Characters between brackets that are worth a line of their own; characters that may follow them."""
 OPEN, CLOSE = "([{", ")]}"
 
 
@@ -33,6 +35,8 @@ def _at_brackets(line: str, width: int) -> list[str] | None:
     if pair is None:
         return None
     start, end = pair
+    if end - start < 2:
+        return None
     indent = line[: len(line) - len(line.lstrip())]
     items = _split(line[start + 1 : end])
     while len(items) == 1:  # np.array([...]) opens both at once
@@ -86,15 +90,16 @@ def _filled(indent: str, terms: list[str], width: int, tail: str) -> list[str]:
 
 
 def _outermost(line: str) -> tuple[int, int] | None:
-    """Where the last pair of brackets at depth 0 begins and ends, if only closing marks and commas follow."""
-    found = None
+    """Where the last pair of brackets at depth 0 that holds much begins and ends; little may follow it."""
+    found: list[tuple[int, int]] = []
     start = 0
     for k, c, depth in _outside_strings(line):
         if c in OPEN and depth == 0:
             start = k
         elif c in CLOSE and depth == 1:
-            found = start, k
-    return found if found is not None and line[found[1] + 1 :] in ("", ",") else None
+            found.append((start, k))
+    last = [(a, b) for a, b in found if len(line) - b <= TAIL]
+    return next(((a, b) for a, b in reversed(last) if b - a > MUCH), last[-1] if last else None)
 
 
 def _split(text: str) -> list[str]:
