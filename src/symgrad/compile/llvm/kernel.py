@@ -96,6 +96,9 @@ def prepare(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Prog
     if len(dtypes) > 1:
         raise UnsupportedError("the native back end runs one dtype of floats at a time, this function mixes two")
     refuse_arrays(graph, outputs)
+    for o in outputs:
+        if graph.ops[o] is INPUT and graph.types[o].shape:
+            raise UnsupportedError(f"{graph.attrs[o][0]}, an array, is given back as it is")
     lowered, roots = lower(graph, outputs, has, "native")
     places = tuple([lowered.input(*graph.attrs[i]) for i in inputs])
     return Program(lowered, places, tuple(roots), dtypes.pop() if dtypes else "float64")
