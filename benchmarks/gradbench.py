@@ -85,10 +85,11 @@ def run(case: Case, given: object, tool: str, cpu: int | None, args: argparse.Na
     reason = absent(tool)
     if reason:
         return Outcome(stopped="absent", reason=reason)
+    without = "error" if tool == "symgrad" else "absent"  # peers need not have everything
     with Tool(tool, cpu) as talk:
         talk.ask({"kind": "start", "eval": case.module}, args.limit)
         if not talk.ask({"kind": "define", "module": case.module}, args.limit)["success"]:
-            return Outcome(stopped="error" if tool == "symgrad" else "absent", reason=f"{tool} has no {case.module}")
+            return Outcome(stopped=without, reason=f"{tool} has no {case.module}")
         for stage, function in (("value", case.value), ("derivative", case.derivative)):
             if function is None:
                 continue
@@ -96,6 +97,8 @@ def run(case: Case, given: object, tool: str, cpu: int | None, args: argparse.Na
             response = talk.ask(
                 {"kind": "evaluate", "module": case.module, "function": function, "input": wanted}, args.limit
             )
+            if not response["success"] and response["error"] == f"{tool} has no {case.module}.{function}":
+                return Outcome(stopped=without, reason=response["error"])
             if not response["success"]:
                 outcome.stopped = "limit" if response.get("late") else "error"
                 lines = [x for x in response["error"].strip().splitlines() if x[:1].strip()]

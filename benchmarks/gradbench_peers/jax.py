@@ -179,17 +179,18 @@ def forward(f: Any) -> Any:
 
 
 def lowest(inner: Any, start: Any) -> Any:
-    def potential(x: Any, w: Any) -> Any:
-        return 1 / jnp.hypot(x[0] - 10, x[1] - (10 - w)) + 1 / jnp.hypot(x[0] - 10, x[1])
+    def potential(at: Any, w: Any) -> Any:
+        x, y = at
+        return 1 / jnp.sqrt((x - 10) ** 2 + (y - 10 + w) ** 2) + 1 / jnp.sqrt((x - 10) ** 2 + y**2)
 
     def miss(w: Any) -> Any:
-        slope = inner(lambda x: potential(x, w))
-        x, v = jax.lax.while_loop(
-            lambda s: s[0][1] + 0.1 * s[1][1] > 0,
-            lambda s: (s[0] + 0.1 * s[1], s[1] - 0.1 * slope(s[0])),
-            (jnp.array([0.0, 8.0]), jnp.array([0.75, 0.0])),
-        )
-        return (x[0] - x[1] / v[1] * v[0]) ** 2
+        def step(state: Any) -> Any:
+            x, y, u, v = state
+            a, b = inner(lambda at: potential(at, w))((x, y))
+            return x + 0.1 * u, y + 0.1 * v, u - 0.1 * a, v - 0.1 * b
+
+        x, y, u, v = jax.lax.while_loop(lambda s: s[1] + 0.1 * s[3] > 0, step, (0.0, 8.0, 0.75, 0.0))
+        return (x - y / v * u) ** 2
 
     return argmin(miss, forward(miss), start)
 

@@ -15,28 +15,29 @@ STEP = 0.1
 FORWARD, REVERSE = "forward", "reverse"
 
 
-def potential(x: Any, w: Any) -> Any:
+def potential(x: Any, y: Any, w: Any) -> Any:
     """Of two charges, at (10, 10 - w) and (10, 0)."""
-    return 1 / np.hypot(x[0] - 10, x[1] - (10 - w)) + 1 / np.hypot(x[0] - 10, x[1])
+    return sum(1 / np.sqrt((x - 10) ** 2 + (y - height) ** 2) for height in (10 - w, 0))
 
 
 def lowest(start: Any, outer: str, inner: str) -> Any:
     """The w, found by descent from `start`, whose path meets the axis nearest to the origin."""
-    slope = sg.grad(potential, wrt="x", mode=inner)
+    slope = sg.grad(potential, wrt=("x", "y"), mode=inner)
 
     def miss(w: Any) -> Any:
         """The squared distance from the origin where the path, in Euler's steps, crosses the axis."""
 
         def step(state: Any) -> Any:
-            x, v = state
-            return x + STEP * v, v - STEP * slope(x, w)
+            x, y, u, v = state
+            a, b = slope(x, y, w)
+            return x + STEP * u, y + STEP * v, u - STEP * a, v - STEP * b
 
         def above(state: Any) -> Any:
-            x, v = state
-            return x[1] + STEP * v[1] > 0
+            _, y, _, v = state
+            return y + STEP * v > 0
 
-        x, v = sg.while_loop(above, step, (np.array([0.0, 8.0]), np.array([0.75, 0.0])))
-        return (x[0] - x[1] / v[1] * v[0]) ** 2
+        x, y, u, v = sg.while_loop(above, step, (0.0, 8.0, 0.75, 0.0))
+        return (x - y / v * u) ** 2
 
     return argmin(miss, sg.grad(miss, mode=outer), start)
 
