@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optree
 import pytest
+import torch
 
 import symgrad as sg
 from symgrad.compile.numpy import Reference
@@ -131,7 +133,17 @@ def by_jax(f: Any, args: list[Any]) -> Any:
 
 quick = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 """jax.jit, compiling in half the time."""
-BACK_ENDS = {"reference": by_reference, "program": by_program, "jax": by_jax}
+
+
+def tensors(args: list[Any]) -> list[Any]:
+    return [torch.as_tensor(np.asarray(a), dtype=torch.float64) for a in args]
+
+
+def by_torch(f: Any, args: list[Any]) -> Any:
+    return optree.tree_map(lambda x: x.detach().numpy(), f.torch(*args)(*tensors(args)))
+
+
+BACK_ENDS = {"reference": by_reference, "program": by_program, "torch": by_torch, "jax": by_jax}
 
 
 def closely(got: Any, want: Any, rtol: float = 1e-9) -> None:
@@ -154,7 +166,10 @@ def test_values_gradients_and_hessians(name: str, back_end: str) -> None:
     run, every = BACK_ENDS[back_end], tuple(range(len(args)))
     closely(run(sg.function(f), args), wanted(written, args, 0))
     closely(run(sg.grad(f, wrt=every), args), wanted(written, args, 1))
-    closely(run(sg.hessian(f, wrt=every), args), wanted(written, args, 2), 1e-7)
+    wrt, want = every, wanted(written, args, 2)
+    if back_end == "jax":  # its compiler takes long
+        wrt, want = 0, jax.tree.leaves(want)[0]
+    closely(run(sg.hessian(f, wrt=wrt), args), want, 1e-7)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -171,8 +186,7 @@ def test_jax_differentiates_what_it_is_given(name: str) -> None:
         else:
             with pytest.raises(ValueError, match="Reverse-mode"):
                 jax.grad(call)(*given)
-        derived = sg.grad(f).jax()
-        closely(quick(jax.jacfwd(derived))(*given), sg.hessian(written)(*args), 1e-7)
+            closely(quick(jax.jacfwd(sg.grad(f).jax()))(*given), sg.hessian(written)(*args), 1e-7)
 
 
 def test_jax_vmap() -> None:
@@ -218,3 +232,103 @@ def test_numbers_of_32_bits_in_jax() -> None:
             assert got.dtype == jnp.float32
             np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
         assert sg.function(powers).jax()(0.5, 3).dtype == jnp.float32
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # in PyTorch's forward mode
+@pytest.mark.parametrize("name", EVERY)
+def test_torch_differentiates_what_it_is_given(name: str) -> None:
+    f, written, args = EVERY[name]
+    module, given = sg.function(f).torch(*args), [x.requires_grad_() for x in tensors(args)]
+    gradient = torch.autograd.grad(module(*given), given, create_graph=True)
+    closely([x.detach().numpy() for x in gradient], list(wanted(written, args, 1)))
+    second = torch.func.hessian(module)(*tensors(args))
+    closely(second.numpy(), sg.hessian(written)(*args), 1e-7)
+    tangents = tensors([RNG.normal(size=np.shape(a)) for a in args])
+    _, along = torch.func.jvp(module, tuple(tensors(args)), tuple(tangents))
+    closely(along.numpy(), sum(float((g.detach() * t).sum()) for g, t in zip(gradient, tangents, strict=True)))
+
+
+@pytest.mark.parametrize("name", ["rnn", "reverse", "nested", "yes", "no", "branches in a loop"])
+def test_torch_compiles_loops_of_known_length_and_branches_whole(name: str) -> None:
+    f, written, args = EVERY[name]
+    torch.compiler.reset()  # it compiles one piece of code for few modules only
+    whole = partial(torch.compile, fullgraph=True, backend="aot_eager")
+    given = [x.requires_grad_() for x in tensors(args)]
+    gradient = torch.autograd.grad(whole(sg.function(f).torch(*args))(*given), given)
+    closely([x.numpy() for x in gradient], list(wanted(written, args, 1)))
+    closely(whole(sg.grad(f).torch(*args))(*tensors(args)).numpy(), wanted(written, args, 1)[0])
+
+
+@pytest.mark.parametrize("name", ["while", "vmap"])
+def test_torch_compiles_around_loops_that_ask_a_condition(name: str) -> None:
+    f, written, args = EVERY[name]
+    torch.compiler.reset()
+    module = torch.compile(sg.grad(f).torch(*args), backend="eager")
+    closely(module(*tensors(args)).numpy(), wanted(written, args, 1)[0])
+
+
+def guarded(x, A):
+    return sg.cond(x > 0, lambda: np.sum(np.linalg.inv(A)), lambda: x * np.sum(A))
+
+
+def test_only_one_branch_runs_in_the_frameworks() -> None:
+    torch.compiler.reset()
+    args = [-2.0, np.zeros((2, 2))]
+    for f, want in ((sg.function(guarded), 0.0), (sg.grad(guarded, wrt=1), -2 * np.ones((2, 2)))):
+        closely(by_torch(f, args), want)
+        closely(by_jax(f, args), want)
+        module = torch.compile(f.torch(*args), backend="eager")
+        closely(module(*tensors(args)).numpy(), want)
+
+
+def test_torch_takes_batches() -> None:
+    """Each point takes its own way: axes in front of an argument's own, or torch.vmap where nothing is counted."""
+    a = np.array([[2.0, 3.0], [100.0, 1e-3]])
+    for f, want in ((sg.function(root), np.sqrt(a)), (sg.grad(root), 0.5 / np.sqrt(a))):
+        closely(f.torch(2.0)(torch.tensor(a)).numpy(), want, 1e-8)
+    sides = np.array([[0.5, 0.25], [-0.5, 0.25], [-2.0, -3.0]])
+    module, derived = (f.torch(0.7, sides[0]) for f in (sg.function(branch), sg.grad(branch, wrt=1)))
+    x, several = tensors([0.7, sides])
+    want = np.stack([sg.grad(branch, wrt=1)(0.7, side) for side in sides])
+    closely(derived(x, several).numpy(), want)
+    closely(torch.vmap(derived, (None, 0))(x, several).numpy(), want)
+    # log1p of the branch that is not taken has no derivative at -2 and -3
+    closely(torch.vmap(torch.func.grad(module, 1), (None, 0))(x, several).numpy(), want)
+    X = np.stack([MATRICES[4], 2 * MATRICES[4]])
+    many = torch.vmap(sg.grad(rnn).torch(*MATRICES), (None, None, None, None, 0))(*tensors([*MATRICES[:4], X]))
+    closely(many.numpy(), np.stack([sg.grad(rnn)(*MATRICES[:4], x) for x in X]))
+
+
+def test_what_torch_vmap_can_not_do_says_what_to_write() -> None:
+    with pytest.raises(sg.UnsupportedError, match=r"torch\.vmap.*sg\.vmap"):
+        torch.vmap(sg.function(root).torch(2.0))(torch.tensor([2.0, 3.0]))
+    with pytest.raises(sg.ConvergenceError, match=r"5 passes.*limit="):
+        sg.function(lambda x: sg.while_loop(lambda s: s > 0, lambda s: s, x, limit=5)).torch(1.0)(torch.tensor(1.0))
+
+
+def test_no_passes_and_lengths_of_calls_in_the_frameworks() -> None:
+    def f(x, xs):
+        return sg.scan(lambda c, u: (c * u, c), x, xs)
+
+    args = [2.0, np.zeros(0)]
+    for run in (by_torch, by_jax):
+        last, ys = run(sg.function(f), args)
+        assert last == 2.0
+        assert ys.shape == (0,)
+    module = sg.function(powers).torch(0.7, 5)
+    for n in (0, 1, 5):
+        closely(module(torch.tensor(0.7, dtype=torch.float64), torch.tensor(n)).numpy(), powers_written_out(0.7, n))
+
+
+def test_numbers_of_32_bits_in_torch() -> None:
+    """Also where the body has no floating-point argument to say so."""
+
+    def f(x):
+        return x * sg.scan(lambda k, _: (k + 1, np.sin(k * 0.5)), 0, length=3)[1]
+
+    got = sg.function(f).torch(1.0)(torch.tensor(1.0, dtype=torch.float32))
+    assert got.dtype == torch.float32
+    np.testing.assert_allclose(got.numpy(), np.sin([0.0, 0.5, 1.0]), rtol=1e-6)
+    got = sg.grad(rnn).torch(*MATRICES)(*[x.float() for x in tensors(MATRICES)])
+    assert got.dtype == torch.float32
+    np.testing.assert_allclose(got.numpy(), sg.grad(rnn)(*MATRICES), rtol=1e-4, atol=1e-5)

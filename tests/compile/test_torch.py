@@ -321,3 +321,12 @@ def test_names_that_python_has_not():
 def test_what_is_not_there_is_named():
     with pytest.raises(sg.UnsupportedError, match="PyTorch back end has no 'jv'"):
         sg.function([x], sp.besselj(0, x)).torch()
+
+
+def test_modules_of_several_shapes_are_compiled_side_by_side() -> None:
+    """The second time, torch.compile takes lengths for symbols."""
+    torch.compiler.reset()
+    for n in (2, 3, 4):
+        x = torch.arange(float(n), dtype=torch.float64)
+        module = torch.compile(sg.function(lambda x: np.sum(x**2)).torch(x), fullgraph=True, backend="eager")
+        assert module(x) == (x**2).sum()

@@ -17,13 +17,15 @@ import torch
 from torch import fx, nn
 from torch.fx.proxy import GraphAppendingTracer
 
-from symgrad.compile.framework import Loop, Number, Plan, evaluate, loop_of, nest, pointwise, prepare, scalars_apart
+from symgrad.compile.framework import Number, Plan, evaluate, loop_of, nest, plan_of, pointwise, prepare, scalars_apart
+from symgrad.compile.loops.torch import Fold, decides, module_of, result_types
 from symgrad.dialects.torch import OPERATORS, TYPED, lowering
 from symgrad.errors import ArgumentError
 from symgrad.graph import INPUT, Graph, Op, Type
 from symgrad.graph.body import Body
 from symgrad.graph.plain import from_plain, to_plain
 from symgrad.graph.tree import Csr, Tree
+from symgrad.ops.flow import scan_at
 
 COUNTED = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "negative": operator.neg}
 """What the bounds of loops are made of; of Python numbers they stay Python numbers, so that lengths are known."""
@@ -31,7 +33,7 @@ COUNTED = {"add": operator.add, "subtract": operator.sub, "multiply": operator.m
 
 def has(op: Op) -> bool:
     """Whether PyTorch has the operation."""
-    return op.kind in ("leaf", "control") or op.name == "cast" or lowering(op) is not None
+    return op.kind in ("leaf", "control", "flow") or op.name == "cast" or lowering(op) is not None
 
 
 def counts(plan: Plan) -> list[int]:
@@ -163,7 +165,7 @@ class Writer:
     def loop(self, body: Body, lo: Any, hi: Any, firsts: list[Any], captured: list[Any]) -> Sequence[Any]:
         loop = loop_of(body, has, "PyTorch")
         name = f"loop_{len(self.root._modules)}"
-        self.root.add_module(name, Fold(loop))
+        self.root.add_module(name, Fold(loop, Writer(loop.plan).module()))
         types = [loop.plan.graph.types[i] for i in loop.plan.inputs[1:]]
         rest = [
             self.full(v, t) if isinstance(v, Number) else v for v, t in zip([*firsts, *captured], types, strict=True)
@@ -172,6 +174,24 @@ class Writer:
         nodes = [a.node if isinstance(a, fx.Proxy) else a for a in (*bounds, *rest)]
         carries: Any = self.proxy(self.code.call_module(name, tuple(nodes)))
         return [carries[k] for k in range(loop.carries)]
+
+    def flow(self, g: Graph, i: int, args: list[Any]) -> Sequence[Any]:
+        types = result_types(g, i)
+        given = [self.full(v, g.types[a]) if isinstance(v, Number) else v for v, a in zip(args, g.args[i], strict=True)]
+        if g.ops[i].name == "scan":
+            s = scan_at(g, i)
+            zeros = [self.full(0, t) for t in types[s.carries :]] if s.counted or not s.length else []
+            if not s.length:
+                return [*given[s.counted : s.counted + s.carries], *zeros]
+            given += zeros
+        name = f"loop_{len(self.root._modules)}"
+        self.root.add_module(name, module_of(g, i, lambda body: Writer(plan_of(body, has, "PyTorch")).module()))
+        results: Any = self.proxy(self.code.call_module(name, tuple([a.node for a in given])))
+        found = [results[k] for k in range(len(types))]
+        for k, t in enumerate(types):
+            if t.dtype not in {g.types[a].dtype for a in g.args[i]}:  # no argument says what it is here
+                found[k] = found[k].to(**self.kind(t.dtype))
+        return found
 
 
 def identifiers(names: Sequence[str]) -> list[str]:
@@ -195,76 +215,6 @@ def whole(x: Any) -> Any:
     if x != x or x in (math.inf, -math.inf):
         raise ArgumentError(f"the bound of a loop must be an integer, got {x}")
     return int(x)
-
-
-class Fold(nn.Module):
-    """A loop. Where its bounds are Python numbers its length is known; else passes outside them count nothing."""
-
-    def __init__(self, loop: Loop) -> None:
-        super().__init__()
-        self.step = Writer(loop.plan).module()
-        self.loop = loop
-
-    def forward(self, lo: Any, hi: Any, *rest: Any) -> Sequence[Any]:
-        loop, m = self.loop, self.loop.carries
-        carries, captured = rest[:m], rest[m:]
-        device = rest[0].device
-        lengths = [captured[k].size(axis) for k, axis in loop.extents]
-        if isinstance(lo, int) and isinstance(hi, int):
-            if lengths and lo <= hi and (lo < 0 or hi >= min(lengths)):
-                bad = lo if lo < 0 else hi
-                raise ArgumentError(f"index {bad} is outside an axis of length {min(lengths)}")
-            index = torch.arange(lo, hi + 1, device=device)
-            return self.passes(index, None, carries, captured)
-        lo, hi = torch.as_tensor(lo, device=device), torch.as_tensor(hi, device=device)
-        first, last = (0, min(lengths) - 1) if lengths else (int(lo.min()), int(hi.max()))
-        index = torch.arange(first, last + 1, device=device)
-        totals = self.passes(index, (lo, hi), carries, captured)
-        if not lengths:
-            return totals
-        good = (hi < lo) | ((lo >= 0) & (hi <= last))
-        return [torch.where(good, t, math.nan) for t in totals]
-
-    def passes(self, index: Any, bounds: Any, carries: Sequence[Any], captured: Sequence[Any]) -> Sequence[Any]:
-        """The carries after the passes of `index` that lie within `bounds`."""
-        loop = self.loop
-        if loop.gathers is None:
-            for k in index:
-                new = self.step(k, *carries, *captured)
-                if bounds is not None:
-                    inside = (k >= bounds[0]) & (k <= bounds[1])
-                    new = [torch.where(inside, x, old) for x, old in zip(new, carries, strict=True)]
-                carries = new
-            return carries
-        inside = None
-        if loop.pointwise:  # the passes are an axis in front of those of a batch
-            numbers = [c for c, t in zip(captured, loop.captured, strict=True) if not t.shape]
-            rank = max([0, *[x.ndim for x in (*numbers, *carries, *(bounds or ()))]])
-            index = index.reshape(-1, *[1] * rank)
-            if bounds is not None:
-                inside = (index >= bounds[0]) & (index <= bounds[1])
-                captured = [
-                    c if t.shape or t.dtype[0] != "f" else torch.where(inside, c, c.detach())
-                    for c, t in zip(captured, loop.captured, strict=True)
-                ]
-            terms = self.step(index, *carries, *captured)
-        else:
-            if bounds is not None:
-                inside = (index >= bounds[0]) & (index <= bounds[1])
-            dims = (0, *[None] * (len(carries) + len(captured)))
-            terms = torch.vmap(self.step, dims)(index, *carries, *captured)
-        results = []
-        for first, sign, term, type in zip(carries, loop.signs, terms, loop.types, strict=True):
-            each = torch.broadcast_to(term, torch.broadcast_shapes(term.shape, index.shape + (1,) * len(type.shape)))
-            if inside is not None:
-                there = inside.reshape(inside.shape + (1,) * len(type.shape))
-                each = torch.where(there, each, 0.0 if loop.gathers == "sum" else 1.0)
-            if loop.gathers == "prod":
-                results.append(first * each.prod(0))
-            else:
-                total = each.sum(0)
-                results.append(first + total if sign > 0 else first - total)
-        return results
 
 
 class TorchFunction(nn.Module):
@@ -312,6 +262,7 @@ class TorchFunction(nn.Module):
         self._counted = counts(plan)
         self.program = Writer(plan, self._counted).module()
         self._pointwise = pointwise(plan)
+        self._decides = decides(plan.graph, plan.outputs)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickled and copied without the program, which is written anew."""
@@ -386,7 +337,12 @@ class TorchFunction(nn.Module):
                 own = tuple(x.shape[x.ndim - rank :])
                 x = torch.broadcast_to(x, batch + own).reshape((-1, *own))
             flat.append(x)
-        leaves = torch.vmap(self.program, tuple(dims))(*flat)
+        if self._decides and math.prod(batch):  # each point by itself
+            size = math.prod(batch)
+            points = [[x if d is None else x[k] for x, d in zip(flat, dims, strict=True)] for k in range(size)]
+            leaves = [torch.stack(column) for column in zip(*(self.program(*p) for p in points), strict=True)]
+        else:
+            leaves = torch.vmap(self.program, tuple(dims))(*flat)
         return [x.reshape(batch + x.shape[1:]) for x in leaves]
 
     def _sparse(self, tree: Csr, values: Any) -> Any:
@@ -406,5 +362,8 @@ def _csr(tree: Tree) -> list[Csr]:
 def _check_shape(function: str, name: str, x: Any, type: Type) -> None:
     rank = len(type.shape)
     own = tuple(x.shape[max(x.ndim - rank, 0) :])
-    if len(own) != rank or any(want not in (None, have) for want, have in zip(type.shape, own, strict=True)):
+    if len(own) != rank or any(
+        want is not None and want != have  # `have` may be symbolic under torch.compile
+        for want, have in zip(type.shape, own, strict=True)
+    ):
         raise ArgumentError(f"{function}: {name} must have shape {type.shape}, got shape {tuple(x.shape)}")
