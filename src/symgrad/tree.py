@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import optree
@@ -85,11 +85,6 @@ def _register(kind: type) -> None:
         path_entry_type=optree.DataclassEntry,
         namespace=_NAMESPACE,
     )
-
-
-def structure(spec: Any, is_number: Callable[[Any], bool], leaves: Sequence[Any]) -> Structure:
-    """The structure of these leaves."""
-    return Structure(spec, tuple(NUMBER if is_number(x) else x for x in leaves))
 
 
 def tuple_of(parts: Sequence[Structure]) -> Structure:

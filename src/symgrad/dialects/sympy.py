@@ -118,10 +118,6 @@ NAMED: dict[Any, str] = {
 }
 
 
-def _alike(p: Node, q: Node) -> Node:
-    return compare.logical_not(compare.logical_xor(p, q))
-
-
 def _harmonic(n: Node, order: Node | None = None) -> Node:
     if order is None:
         return gamma.digamma(n + 1) + scalar(n, "EulerGamma")

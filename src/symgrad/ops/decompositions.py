@@ -78,13 +78,6 @@ def _columns_scaled(x: Node, v: Node) -> Node:
     )
 
 
-def _rows_scaled(v: Node, x: Node) -> Node:
-    """diag(v) x."""
-    lead, row, column = matrix_labels(x)
-    own = (*lead, row, column)
-    return Node(x.graph, contract(x.graph, [(v.id, (*lead, row)), (x.id, own)], own))
-
-
 def _diagonal(x: Node) -> Node:
     lead, row, _ = matrix_labels(x)
     return Node(x.graph, contract(x.graph, [(x.id, (*lead, row, row))], (*lead, row)))

@@ -43,11 +43,6 @@ def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     return gather_powers(*recontract(*gather_powers(graph, new)))
 
 
-def _of_arrays(graph: Graph) -> bool:
-    """Whether there is nothing but arrays, whose sums and products `factor` leaves alone."""
-    return all(t.shape or op.kind == "leaf" for t, op in zip(graph.types, graph.ops, strict=True))
-
-
 def rewrites(graph: Graph, roots: Sequence[int]) -> list[str]:
     """One line per kind of rewrite that makes a formula stabler."""
     graph, roots = narrow(graph, roots)

@@ -107,9 +107,6 @@ class Index(NamedTuple):
         return self.axes[0][0] if len(self.axes) == 1 and self[1:] == (0, ()) and self.axes[0][1] == 1 else None
 
 
-ZERO = Index()
-
-
 def along(axis: int) -> Index:
     """The loop index of an axis."""
     return Index(((axis, 1),))
