@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.compile.flow import endless
+from symgrad.derive import lift
 from symgrad.errors import ArgumentError, ConvergenceError
 from symgrad.graph import CONST, REGISTER, Graph, Type, promote
 from symgrad.graph.body import Body
@@ -263,7 +264,7 @@ def _traced_scan(
     firsts, made = _settled(g, "sg.scan", starts, slices, call)
     body, captured = _bodies(g, made.inputs, [made.outputs])
     s = Scan(body, m, len(xs), n, bool(reverse), memory, False, None, tuple(firsts), tuple(xs), tuple(captured))
-    results = _arrays(g, s.results(g))
+    results = _arrays(g, lift.results(g, s))
     return _nest(carry_spec, results[:m]), _nest(y_spec, results[m:])
 
 

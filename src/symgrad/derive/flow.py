@@ -20,6 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from symgrad.derive import lift
 from symgrad.graph import FLOATS, REGISTER, Graph, Node, Type
 from symgrad.graph.body import Body
 from symgrad.graph.node import spread
@@ -114,7 +115,7 @@ def _scan_tangents(g: Graph, i: int, known: Mapping[int, int], tangents: Tangent
         slices=(*s.slices, *(known[a] for a in s.slices if a in known)),
         captured=(*s.captured, *(known[a] for a in s.captured if a in known)),
     )
-    results = wider.results(g)
+    results = lift.results(g, wider)
     places = {k: m + n for n, k in enumerate(chosen)}
     places |= {k: len(body.outputs) + len(chosen) + n for n, k in enumerate(moved)}
     return {k: results[p] for k, p in places.items()}
@@ -191,13 +192,11 @@ def _scan_cotangents(
     stacked = sorted(k for k in cts if k >= m)
     sums = [k for k in wanted_held if slope[held[k]] is not None]
     parts = [k for k in wanted_slices if slope[slices[k]] is not None]
-    totals = [own.input(f"%sum{k}", _wide(own.types[held[k]], lead)) for k in sums]
-    outputs = [_or_zero(own, carries[k], slope[carries[k]], lead) for k in back]
-    for k, t in zip(sums, totals, strict=True):
-        outputs.append((Node(own, t) + Node(own, _known(slope[held[k]]))).id)
-    outputs += [_known(slope[slices[k]]) for k in parts]
+    handed = [_known(slope[slices[k]]) for k in parts]
+    added = [_known(slope[held[k]]) for k in sums]
+    steps = [_or_zero(own, carries[k], slope[carries[k]], lead) for k in back]
 
-    live = own.reach(outputs)
+    live = own.reach([*steps, *handed, *added])
     kept = [k for k in range(m) if live[carries[k]]]
     row = sum(size_of(own.types[carries[k]]) for k in kept)
     if row * s.length > s.memory and s.length > FEW:
@@ -209,34 +208,52 @@ def _scan_cotangents(
         record = replace(s, body=Body(body.graph, body.inputs, [*body.outputs, *(carries[k] for k in kept)]))
         before = record.results(g)[len(body.outputs) :]
     read = [k for k in range(s.sliced) if live[slices[k]]]
-    firsts = [given[k] if k in given else zero_like(g, s.firsts[k], lead) for k in back]
-    firsts += [zero_like(g, s.captured[k], lead) for k in sums]
+    inputs = [*(carries[k] for k in kept), *(slices[k] for k in read), *(cts[k] for k in stacked), *held]
     reverse = Scan(
-        body=Body(
-            own,
-            [
-                *(cts[k] for k in back), *totals,
-                *(carries[k] for k in kept), *(slices[k] for k in read), *(cts[k] for k in stacked),
-                *held,
-            ],
-            outputs,
-        ),
-        carries=len(firsts),
+        body=Body(own, [*(cts[k] for k in back), *inputs], [*steps, *handed, *added]),
+        carries=len(back),
         sliced=len(kept) + len(read) + len(stacked),
         length=s.length,
         reverse=not s.reverse,
         memory=s.memory,
         counted=s.counted,
         count=s.count,
-        firsts=tuple(firsts),
+        firsts=tuple(given[k] if k in given else zero_like(g, s.firsts[k], lead) for k in back),
         slices=(*before, *(s.slices[k] for k in read), *(_front(g, given[k], len(lead)) for k in stacked)),
         captured=s.captured,
-    )  # fmt: skip
-    results = reverse.results(g)
+    )
+    # What the passes hand to a captured value adds up: after the loop where that is better, else in a carry.
+    start = len(back) + len(handed)
+    after = lift.sinks(reverse)
+    outs = reverse.body.outputs
+    there = {i for frontier in after.values() for i in frontier} | {
+        outs[k] for k in range(len(back), start) if k not in after
+    }
+    later = [n for n in range(len(sums)) if start + n in after or outs[start + n] in there]
+    carried = [n for n in range(len(sums)) if n not in later]
+    totals = [own.input(f"%sum{n}", _wide(own.types[held[sums[n]]], lead)) for n in carried]
+    more = [(Node(own, t) + Node(own, added[n])).id for t, n in zip(totals, carried, strict=True)]
+    zeros = [zero_like(g, s.captured[sums[n]], lead) for n in carried]
+    reverse = replace(
+        reverse,
+        body=Body(
+            own, [*(cts[k] for k in back), *totals, *inputs], [*steps, *more, *handed, *(added[n] for n in later)]
+        ),
+        carries=len(back) + len(carried),
+        firsts=(*reverse.firsts, *zeros),
+    )
+    results = lift.results(g, reverse)
     found = [(s.firsts[k], results[n]) for n, k in enumerate(back) if s.firsts[k] in ends]
-    found += [(s.captured[k], results[len(back) + n]) for n, k in enumerate(sums)]
-    start = len(back) + len(sums)
-    return found + [(s.slices[k], _back(g, results[start + n], len(lead))) for n, k in enumerate(parts)]
+    found += [(s.captured[sums[n]], results[len(back) + at]) for at, n in enumerate(carried)]
+    rest = results[len(back) + len(carried) :]
+    found += [(s.slices[k], _back(g, rest[n], len(lead))) for n, k in enumerate(parts)]
+    return found + [(s.captured[sums[n]], _summed(g, rest[len(parts) + at])) for at, n in enumerate(later)]
+
+
+def _summed(g: Graph, x: int) -> int:
+    """The sum along the first axis."""
+    labels = tuple(range(len(g.types[x].shape)))
+    return contract(g, [(x, labels)], labels[1:])
 
 
 def _gathered(own: Graph, pairs: Mapping[int, tuple[int, int]]) -> dict[int, int]:

@@ -152,7 +152,11 @@ def _lean_scan(graph: Graph, i: int, takes: set[int]) -> _Scan:
             break
         needed = more
     same = {k for k in needed if k < m and body.outputs[k] == body.inputs[k]}
-    kept = sorted(needed - same)
+    first: dict[int, int] = {}  # of stacked results, the one that is a node's
+    for k in sorted(needed):
+        if k >= m:
+            first.setdefault(body.outputs[k], k)
+    kept = [k for k in sorted(needed - same) if k < m or first[body.outputs[k]] == k]
     read = _read(body, (body.outputs[k] for k in kept))
     cut = m + s.sliced
     constant = [k for k in sorted(same) if read[k]]
@@ -174,7 +178,9 @@ def _lean_scan(graph: Graph, i: int, takes: set[int]) -> _Scan:
         slices=tuple(s.slices[k] for k in slices),
         captured=(*(s.captured[k] for k in held), *(s.firsts[k] for k in constant)),
     )
-    return _Scan(lean, {k: n for n, k in enumerate(kept)}, {k: s.firsts[k] for k in sorted(same)})
+    places = {k: n for n, k in enumerate(kept)}
+    places |= {k: places[first[body.outputs[k]]] for k in needed if k >= m}
+    return _Scan(lean, places, {k: s.firsts[k] for k in sorted(same)})
 
 
 @dataclass
