@@ -42,7 +42,7 @@ def from_python(fn: Callable[..., Any], static: Any = (), name: str | None = Non
                 start += a.size
             return _call(fn, signature, values)
 
-        found = trace(fn, leaf_names, kind.types, call, flatten, is_static)
+        found = trace(fn, leaf_names, kind.types, kind.numbers, call, flatten, is_static)
         count = len(found.outputs)
         function = Function(
             found.graph, found.inputs, found.outputs, name=own, tree=0 if count == 1 else tuple(range(count))

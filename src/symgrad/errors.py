@@ -39,3 +39,7 @@ class ConvergenceError(SymgradError, ArithmeticError):
 
 class CacheWarning(UserWarning):
     """The cache of compiled code is not used, and why."""
+
+
+class WidenError(Exception):
+    """Within: a Python float that was taken as float32 is needed as float64. The function is traced again."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import ArgumentError, DtypeError, SymgradError
+from symgrad.errors import ArgumentError, DtypeError, SymgradError, WidenError
 from symgrad.function import Function
 from symgrad.graph import FLOATS, Type
 from symgrad.graph.tree import leaves_of
@@ -33,6 +33,18 @@ class Kind:
     """One per argument."""
     types: tuple[Type, ...]
     """Of the leaves that are numbers, over all arguments in order."""
+    weak: tuple[type | None, ...] = ()
+    """Which of them are Python's own, int or float, whose dtypes adapt to arrays; () for none."""
+
+    @property
+    def numbers(self) -> tuple[type | None, ...]:
+        """`weak`, one entry per number."""
+        return self.weak or (None,) * len(self.types)
+
+    def widened(self) -> Kind | None:
+        """With float64 for Python's floats that were taken as float32; None where there are none."""
+        types = [Type("float64") if w is float else t for t, w in zip(self.types, self.numbers, strict=True)]
+        return None if tuple(types) == self.types else Kind(self.arguments, tuple(types), self.weak)
 
     def slots(self, k: int) -> range:
         """Where the numbers of argument `k` stand."""
@@ -41,7 +53,8 @@ class Kind:
 
     def first(self, n: int) -> Kind:
         """The kind of the first `n` arguments."""
-        return Kind(self.arguments[:n], self.types[: sum(a.size for a in self.arguments[:n])])
+        count = sum(a.size for a in self.arguments[:n])
+        return Kind(self.arguments[:n], self.types[:count], self.weak[:count])
 
 
 @dataclass(frozen=True)
@@ -172,7 +185,14 @@ class PythonFunction(Shown):
                 numbers.append(array)
         made = self._made.get(tuple(key))
         if made is None:
-            made = self.of_kind(self._kind(values))
+            kind = self._kind(values)
+            try:
+                made = self.of_kind(kind)
+            except WidenError:
+                wider = kind.widened()
+                if wider is None:  # those of a function around this one
+                    raise
+                made = self.of_kind(wider)
             self._made[tuple(key)] = made
         self._latest = made
         self._latest_kind[:] = [made.kind]
@@ -212,16 +232,12 @@ class PythonFunction(Shown):
                 Structure(spec, tuple(NUMBER if is_number else x for x, is_number in zip(leaves, number, strict=True)))
             )
             types += [type_of(self.name, n, x) for x, is_number in zip(leaves, number, strict=True) if is_number]
-        weak = [
-            k
-            for k, x in enumerate(x for a, v in zip(arguments, values, strict=True) for x in _numbers(a, v))
-            if x.__class__ is float
-        ]
-        strong = {t.dtype for k, t in enumerate(types) if k not in weak and t.dtype in FLOATS}
+        numbers = [x for a, v in zip(arguments, values, strict=True) for x in _numbers(a, v)]
+        weak = [x.__class__ if x.__class__ in (int, float) else getattr(x, "weak", None) for x in numbers]
+        strong = {t.dtype for t, w in zip(types, weak, strict=True) if w is not float and t.dtype in FLOATS}
         if strong == {"float32"}:  # as NumPy: a Python float adapts to the arrays
-            for k in weak:
-                types[k] = Type("float32", types[k].shape)
-        return Kind(tuple(arguments), tuple(types))
+            types = [Type("float32") if w is float else t for t, w in zip(types, weak, strict=True)]
+        return Kind(tuple(arguments), tuple(types), tuple(weak))
 
     def of_kind(self, kind: Kind) -> Specialised:
         """The function for arguments of this kind."""

@@ -54,7 +54,8 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
         slots = [(k, s) for k in range(len(kind.arguments)) for s in kind.slots(k)]
         places = [None if optional[k] and not kind.types[s].shape else axes[k] for k, s in slots]
         n, types = _without(inner, names, kind.types, places)
-        parent = inner.of_kind(Kind(kind.arguments, tuple(types)))
+        weak = [w if at is None else None for w, at in zip(kind.numbers, places, strict=True)]
+        parent = inner.of_kind(Kind(kind.arguments, tuple(types), tuple(weak)))
         own = parent.function.dense()
         same = {n: own.graph.types[i] for n, i in zip(own.names, own.inputs, strict=True) if n in parent.taken}
         every, where = parent.filled(kind.types, same), parent.filled(places, dict.fromkeys(same))

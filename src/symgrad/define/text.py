@@ -66,10 +66,11 @@ class Formula(NamedTuple):
 class _Frame:
     """An open bracket, or an operation that waits for its right operand (`op` is its name)."""
 
-    __slots__ = ("at", "call", "items", "op", "prefix", "strength")
+    __slots__ = ("at", "bracket", "call", "items", "op", "prefix", "strength")
 
     def __init__(self, at: int, op: str | None = None, strength: int = 0, prefix: bool = False, call: str = "") -> None:
         self.at = at
+        self.bracket = at  # of a call, where its bracket stands
         self.op = op  # None: a bracket
         self.strength = strength
         self.prefix = prefix
@@ -159,6 +160,7 @@ class _Parser:
                 called = token.kind == "name" and self.tokens[at].text == "(" and token.text not in WORDS
                 if called:
                     self._open(_Frame(token.at, call=token.text))
+                    self.frames[-1].bracket = self.tokens[at].at
                     at += 1
                     if self.tokens[at].text == ")":
                         raise self._wrong(self.tokens[at].at, f"{token.text}() has no argument")
@@ -167,7 +169,7 @@ class _Parser:
             elif token.kind == "end":
                 self._reduce(0)
                 if self.frames:
-                    raise self._wrong(self.frames[-1].at, "this bracket is not closed")
+                    raise self._wrong(self.frames[-1].bracket, "this bracket is not closed")
                 return self.meaning.number(self.values.pop(), "the formula")
             elif token.text == ")":
                 self._close(token)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.define.numpy.dtypes import python_number
 from symgrad.define.numpy.tracer import Array, cast, has_traced, node, own_dtype, shapes
 from symgrad.graph import REGISTER, Graph
 from symgrad.graph.node import spread
@@ -54,12 +55,18 @@ def result_dtype(values: Sequence[Any]) -> str:
     return own_dtype(np.result_type(*[t for v in values for t in dtypes_of(v)]))
 
 
+def array_dtype(values: Sequence[Any]) -> str:
+    """NumPy's promotion where numbers count as arrays without axes."""
+    return result_dtype([list(values)])
+
+
 def dtypes_of(value: Any) -> list[Any]:
     """What NumPy promotes: a number by itself adapts to arrays, one in a list does not."""
     if isinstance(value, Array):
-        return [value.dtype]
+        return [value.weak() if value.weak else value.dtype]
     if not isinstance(value, (list, tuple)):
-        return [value]
+        number = python_number(value)
+        return [number(value) if number else value]
     if not has_traced(value):
         return [np.asarray(value).dtype]
     return [np.asarray(t).dtype if isinstance(t, (bool, int, float)) else t for v in value for t in dtypes_of(v)]

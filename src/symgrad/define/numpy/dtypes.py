@@ -21,3 +21,10 @@ def own_dtype(dtype: Any) -> str:
         return "float32"
     hint = "; write real and imaginary parts as arrays of their own" if dtype.kind == "c" else ""
     refuse(f"dtype {dtype}: traced arrays are of bool, int64, float32 or float64{hint}")
+
+
+def python_number(value: Any) -> type | None:
+    """int or float, where it is a number of Python's own (no truth value), whose dtype adapts to arrays."""
+    if isinstance(value, (bool, np.generic)) or not isinstance(value, (int, float)):
+        return None
+    return int if isinstance(value, int) else float

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.define.numpy.broadcast import (
+    array_dtype,
     axes_of,
     broadcast_to,
     elementwise,
@@ -201,7 +202,7 @@ def product(parts: Sequence[tuple[Any, Labels]], out: Labels, what: str) -> Arra
     """The contraction of arrays with these labels, dtypes brought together."""
     values = [v for v, _ in parts]
     g = graph_of(*values)
-    dtype = result_dtype(values)
+    dtype = array_dtype(values)
     sizes: dict[int, int] = {}
     for own, (_, labels) in zip(shapes(values), parts, strict=True):
         for x, n in zip(labels, own, strict=True):
@@ -238,6 +239,7 @@ UFUNCS[np.matmul] = _matmul
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     p, q = np.ndim(a), np.ndim(b)
     if not p or not q:
+        a, b = (v.copy() if isinstance(v, Array) else np.asarray(v) for v in (a, b))
         return np.multiply(a, b)
     inner = p + q
     left = (*range(p - 1), inner)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.broadcast import axes_of, broadcast_to, result_dtype
+from symgrad.define.numpy.broadcast import array_dtype, axes_of, broadcast_to
 from symgrad.define.numpy.tracer import Array, graph_of, has_traced, implements, is_traced, node, refuse
 from symgrad.graph import REGISTER
 
@@ -22,7 +22,7 @@ def concatenate(arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = 
     g = graph_of(*parts)
     if any(np.ndim(p) != np.ndim(parts[0]) for p in parts):
         raise ValueError(f"arrays to join have {', '.join(str(np.ndim(p)) for p in parts)} axes")
-    wanted = result_dtype(parts) if dtype is None else dtype
+    wanted = array_dtype(parts) if dtype is None else dtype
     nodes = tuple(node(g, p, wanted) for p in parts)
     return Array(g, g.build(REGISTER["concatenate"], nodes, (at - np.ndim(parts[0]),)))
 
@@ -34,7 +34,7 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
         raise ValueError(f"arrays to stack have shapes {', '.join(str(np.shape(p)) for p in parts)}")
     if not np.ndim(parts[0]) and dtype is None:
         g = graph_of(*parts)
-        wanted = result_dtype(parts)
+        wanted = array_dtype(parts)
         return Array(g, g.build(REGISTER["stack"], tuple(node(g, p, wanted) for p in parts), ((len(parts),),)))
     return np.concatenate([np.expand_dims(p, axis) for p in parts], axis=axis, dtype=dtype)
 

@@ -51,11 +51,11 @@ _DECISIONS = (
     (r"(?<![.\w])(min|max)\(", "write np.{0}imum(a, b), or np.{0}(x) of one array"),
     (r"(?<![.\w])(sorted)\(", "write np.sort(x)"),
     (r"(?<![.\w])(any|all)\(", "write np.{0}(x)"),
-    (r"\b(while)\b", "write a loop with a fixed number of steps, and np.where in it"),
+    (r"\b(while)\b", "write sg.while_loop(condition, body, value)"),
     (r"\b(assert)\b", "leave it out, or check the arguments before the call"),
     (r"\b(and|or|not)\b", "write & | ~ with parentheses, as in (x > 0) & (x < 1)"),
     (r"([<>]=?)[^<>=,()]+[<>]=?", "write (a < x) & (x < b) for a < x < b"),
-    (r"(?<![.\w])(if)\b", "write np.where(condition, a, b)"),
+    (r"(?<![.\w])(if)\b", "write np.where(condition, a, b) or sg.cond(condition, f, g)"),
     (r"(?<![.\w])(in)\b", "write np.any(x == value)"),
 )
 """What stands in a line that asks for a truth value, and what to write instead; the first that is found."""
@@ -113,7 +113,7 @@ def as_index() -> str:
     """The message where Python asks for an index."""
     return (
         "a traced value as an index of Python (of a list, range, slice or shape), where its number must be known: "
-        f"look up with np.take(np.array(values), i), or {STATIC_HINT}"
+        f"look up with np.take(np.array(values), i), count with sg.fori_loop, or {STATIC_HINT}"
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from symgrad.define.numpy.chance import Generators, refusing, tracing
 from symgrad.define.numpy.messages import REFUSED
 from symgrad.define.numpy.place import LIBRARIES
-from symgrad.define.numpy.tracer import FUNCTIONS, Array, Standing, elements, guarded, has_traced, lifted, refuse
+from symgrad.define.numpy.tracer import FUNCTIONS, Array, Standing, elements, guarded, has_traced, lifted, refuse, widen
 from symgrad.define.numpy.views import SHARING, own
 
 MODULES = ("scipy.linalg", "scipy.special", "scipy.fft")
@@ -61,6 +61,7 @@ def _asking(fn: Any, name: str) -> Callable[..., Any]:
         if meaning is None:
             hint = NAMED_REFUSED.get(name) or REFUSED.get(fn, "see docs/numpy.md for the functions that can")
             return refuse(f"{name} can't be traced: {hint}")
+        widen((args, tuple(keywords.values())))
         result = guarded(name.replace("numpy.", "np."), meaning, *args, **keywords)
         return result if fn in SHARING else own(result, args)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.define.numpy.dtypes import python_number
 from symgrad.define.numpy.place import refuse
 from symgrad.define.numpy.views import assign
 
@@ -76,18 +77,30 @@ def _updated(x: Any, value: Any) -> Any:
     return x
 
 
+def _of_numbers(ufunc: Any, *values: Any) -> Any:
+    """An operator of Python: between Python's numbers, the result is one, and so adapts to arrays."""
+    if not all(isinstance(v, bool) or python_number(v) or getattr(v, "weak", None) for v in values):
+        return ufunc(*values)
+    traced = [v for v in values if not isinstance(v, (int, float))]
+    dtype = "float32" if any(v.dtype == np.float32 for v in traced) else None
+    result = ufunc(*[v if isinstance(v, (int, float)) else v.astype(dtype or v.dtype) for v in values])
+    for r in result if isinstance(result, tuple) else (result,):
+        r.weak = {"f": float, "i": int}.get(r.dtype.kind)
+    return result
+
+
 def _set_operators() -> None:
     def forward(ufunc: Any) -> Any:
-        return lambda self, other, *more: NotImplemented if more else ufunc(self, other)
+        return lambda self, other, *more: NotImplemented if more else _of_numbers(ufunc, self, other)
 
     def reflected(ufunc: Any) -> Any:
-        return lambda self, other: ufunc(other, self)
+        return lambda self, other: _of_numbers(ufunc, other, self)
 
     def unary(ufunc: Any) -> Any:
-        return lambda self: ufunc(self)
+        return lambda self: _of_numbers(ufunc, self)
 
     def updating(ufunc: Any) -> Any:
-        return lambda self, other: _updated(self, ufunc(self, other))
+        return lambda self, other: _updated(self, _of_numbers(ufunc, self, other))
 
     for name, ufunc in (*_BINARY.items(), *_COMPARED.items()):
         setattr(Operators, f"__{name}__", forward(ufunc))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.broadcast import axes_of, result_dtype
+from symgrad.define.numpy.broadcast import array_dtype, axes_of
 from symgrad.define.numpy.functions import product
 from symgrad.define.numpy.tracer import Array, graph_of, implements, is_traced, node, refuse
 from symgrad.ops.einsum import contract
@@ -44,7 +44,7 @@ def _spelled(text: str) -> list[Any]:
 
 def _contracted(values: list[Any], parts: list[list[Any]], result: list[Any] | None) -> Any:
     g = graph_of(*values)
-    dtype = result_dtype(values)
+    dtype = array_dtype(values)
     broad = max((np.ndim(v) - len(p) + 1 for v, p in zip(values, parts, strict=True) if Ellipsis in p), default=0)
     names: dict[Any, int] = {("...", k): k for k in range(broad)}
     sizes: dict[int, int] = {}

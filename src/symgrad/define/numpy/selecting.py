@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.broadcast import axes_of, broadcast_to, transposed
+from symgrad.define.numpy.broadcast import axes_of, broadcast_to, result_dtype, transposed
 from symgrad.define.numpy.functions import given
 from symgrad.define.numpy.indexing import diagonal_places
 from symgrad.define.numpy.reductions import along, merged
-from symgrad.define.numpy.tracer import Array, cast, graph_of, has_traced, implements, is_traced, node, refuse
+from symgrad.define.numpy.tracer import Array, cast, graph_of, has_traced, implements, is_traced, node, refuse, widen
 from symgrad.graph import REGISTER
 
 
@@ -175,6 +175,10 @@ def clip(
 ) -> Any:
     low = given(a_min) if given(a_min) is not None else given(min)
     high = given(a_max) if given(a_max) is not None else given(max)
+    widen(a)
+    a = a.copy() if is_traced(a) else np.asarray(a)  # as an array, whatever it was
+    dtype = result_dtype([v for v in (a, low, high) if v is not None])
+    a = a.astype(dtype)
     if low is not None:
         a = np.maximum(a, low)
     return a if high is None else np.minimum(a, high)

@@ -27,3 +27,15 @@ def _positions(meaning: Callable[..., Any]) -> tuple[str, ...]:
 def named(meaning: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
     """The arguments by the names that NumPy has for them; those that have none are left out."""
     return {**dict(zip(_positions(meaning), args, strict=False)), **keywords}
+
+
+def elements(value: Any) -> list[Any]:
+    """What is in a list of lists of ...; other values by themselves."""
+    found, stack = [], [value]
+    while stack:
+        v = stack.pop()
+        if isinstance(v, (list, tuple)):
+            stack.extend(v)
+        else:
+            found.append(v)
+    return found

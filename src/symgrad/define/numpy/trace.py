@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from symgrad.define.numpy.named import dispatching
 from symgrad.define.numpy.place import defined, line_of
 from symgrad.define.numpy.scope import entered, innermost
-from symgrad.define.numpy.tracer import Array, Standing, node
+from symgrad.define.numpy.tracer import Array, Standing, node, widen
 from symgrad.errors import SymgradError, TraceError
-from symgrad.graph import Graph, Type
+from symgrad.graph import INPUT, Graph, Type
 
 ARGUMENT = "an argument would change the caller's array"
 
@@ -41,20 +41,27 @@ def trace(
     fn: Callable[..., Any],
     names: Sequence[str],
     types: Sequence[Type],
+    weak: Sequence[type | None],
     call: Callable[[list[Any]], Any],
     flatten: Callable[[Any], tuple[list[Any], Any]],
     is_static: Callable[[Any], bool],
 ) -> Traced:
     """Call `fn` once with traced arrays.
 
-    `call(arrays)` calls `fn` with its arguments, in which `arrays` stand for the inputs. `flatten` gives the leaves
-    of a pytree and its structure, `is_static` says which of them are no numbers; they may stand within a container.
+    `weak` says which inputs stand for numbers of Python (int or float). `call(arrays)` calls `fn` with its arguments,
+    in which `arrays` stand for the inputs. `flatten` gives the leaves of a pytree and its structure, `is_static` says
+    which of them are no numbers; they may stand within a container.
+
+    Raises WidenError where a Python float was given the dtype float32, and is needed as float64.
     """
     g = Graph()
     inputs = [g.input(n, t) for n, t in zip(names, types, strict=True)]
     with dispatching(fn), entered(g) as scope:
         try:
-            result = call([Array(g, i, fixed=ARGUMENT) for i in inputs])
+            arrays = [Array(g, i, fixed=ARGUMENT) for i in inputs]
+            for array, kind in zip(arrays, weak, strict=True):
+                array.weak = kind
+            result = call(arrays)
         except SymgradError:
             raise
         except Exception as e:  # NumPy and SciPy raise errors of their own when they meet ours
@@ -74,6 +81,7 @@ def trace(
         for leaf, is_number in zip(leaves, numbers, strict=True):
             if not is_number:
                 continue
+            widen(leaf)
             try:
                 outputs.append(node(g, leaf))
             except (TypeError, ValueError) as e:
@@ -88,4 +96,10 @@ def trace(
                 ) from e
     taken = {name: array for name, array, _ in scope.taken.values()}
     inputs += [i for _, _, i in scope.taken.values()]
+    known = set(inputs)
+    if any(needed and g.ops[i] is INPUT and i not in known for i, needed in enumerate(g.reach(outputs))):
+        raise TraceError(
+            "what the body of a loop (sg.scan, sg.while_loop, ...) or equation computed is used outside of it, by a "
+            f"list or array that it wrote to: give it back as a y, or carry it{defined(fn)}"
+        )
     return Traced(g, inputs, outputs, leaves, numbers, structure, taken)

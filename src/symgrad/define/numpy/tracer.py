@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from symgrad.define.numpy.dtypes import own_dtype
+from symgrad.define.numpy.dtypes import own_dtype, python_number
 from symgrad.define.numpy.messages import (
     METHOD_HINTS,
     STATIC_HINT,
@@ -26,9 +26,9 @@ from symgrad.define.numpy.messages import (
 from symgrad.define.numpy.operators import Operators
 from symgrad.define.numpy.place import located, refuse
 from symgrad.define.numpy.scope import innermost
-from symgrad.define.numpy.signatures import STATIC, named
+from symgrad.define.numpy.signatures import STATIC, elements, named
 from symgrad.define.numpy.views import AROUND, SHARING, Flat, Step, View, assign, own, refresh
-from symgrad.errors import SymgradError, TraceError
+from symgrad.errors import SymgradError, TraceError, WidenError
 from symgrad.graph import REGISTER, Graph
 from symgrad.ops.literal import constant_array
 
@@ -66,7 +66,7 @@ class Array(Operators, Standing):
     """
 
     __array_priority__ = 1000.0
-    __slots__ = ("__weakref__", "_id", "fixed", "graph", "origin", "version")
+    __slots__ = ("__weakref__", "_id", "fixed", "graph", "origin", "version", "weak")
 
     def __init__(self, graph: Graph, id: int, *, view_of: Array | None = None, by: Step = (), fixed: str = "") -> None:
         """`by` is the step from the array that this is a view of; `fixed` says why it can't be written to."""
@@ -75,6 +75,8 @@ class Array(Operators, Standing):
         self.fixed = fixed
         self.version = 0
         """How often it was written to."""
+        self.weak: type | None = None
+        """int or float, where it stands for a Python number: as NumPy's, its dtype adapts to the arrays it meets."""
         self.origin = None if view_of is None else View(view_of, by)
 
     @property
@@ -183,6 +185,8 @@ class Array(Operators, Standing):
         meaning = UFUNCS.get(ufunc) or next(filter(None, (known(ufunc) for known in UNKNOWN)), None)
         if meaning is None or keywords:
             refuse(missing(name, ufunc) if meaning is None else f"{name} with {', '.join(keywords)}= can't be traced")
+        if all(python_number(v) or getattr(v, "weak", None) for v in inputs):
+            widen(inputs)
         result = own(guarded(name, meaning, *inputs), inputs)
         return result if dtype is None else result.astype(dtype)
 
@@ -191,6 +195,8 @@ class Array(Operators, Standing):
         meaning = FUNCTIONS.get(func)
         if meaning is None:
             refuse(missing(name, func))
+        if func not in ADAPTING:
+            widen((args, tuple(keywords.values())))
         given = named(meaning, args, keywords)
         if given.get("out") is not None:
             refuse(f"{name} with out=: a traced result can't go into an existing array; use the returned one")
@@ -352,6 +358,17 @@ def has_traced(value: Any) -> bool:
     return any(isinstance(v, Standing) for v in elements(value))
 
 
+ADAPTING = frozenset({np.where, np.clip, np.result_type})
+"""Functions of NumPy, beside ufuncs, in which Python's numbers adapt to the arrays."""
+
+
+def widen(values: Any) -> None:
+    """WidenError if one of them is a Python float that was taken as float32: here NumPy has a float64."""
+    for v in elements(values):
+        if isinstance(v, Array) and v.weak is float and v.graph.types[v.id].dtype == "float32":
+            raise WidenError
+
+
 def node(g: Graph, value: Any, dtype: Any = None) -> int:
     """The node of a traced array, a NumPy array or a number; converted to `dtype` where one is given.
 
@@ -372,24 +389,14 @@ def lifted(g: Graph, value: Any) -> Array:
     return value if isinstance(value, Array) else Array(g, node(g, value))
 
 
-def elements(value: Any) -> list[Any]:
-    """What is in a list of lists of ...; other values by themselves."""
-    found, stack = [], [value]
-    while stack:
-        v = stack.pop()
-        if isinstance(v, (list, tuple)):
-            stack.extend(v)
-        else:
-            found.append(v)
-    return found
-
-
 def cast(x: Array, dtype: Any) -> Array:
     """`x` in another dtype."""
     wanted = own_dtype(dtype)
     own = x.graph.types[x.id].dtype
     if wanted == own:
         return Array(x.graph, x.id)
+    if wanted == "float64":
+        widen(x)
     if wanted == "bool":
         return np.not_equal(x, 0)  # type: ignore[return-value]
     return Array(x.graph, x.graph.build(REGISTER["cast"], (x.id,), (wanted,)))

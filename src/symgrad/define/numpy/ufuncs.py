@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.define.numpy.broadcast import elementwise
+from symgrad.define.numpy.dtypes import python_number
 from symgrad.define.numpy.reductions import accumulated
 from symgrad.define.numpy.tracer import METHODS, UFUNCS, Array, cast, graph_of, is_traced, own_dtype, refuse
 from symgrad.graph import REGISTER
@@ -31,12 +32,7 @@ _LOGICAL = ("logical_and", "logical_or", "logical_xor", "logical_not")
 
 def _dtypes(ufunc: Any, inputs: Sequence[Any]) -> list[Any]:
     """The dtypes that NumPy would work in; Python's numbers adapt to the arrays."""
-    given = []
-    for v in inputs:
-        if isinstance(v, (int, float)) and not isinstance(v, bool) and type(v) in (int, float):
-            given.append(type(v))
-        else:
-            given.append(v.dtype if isinstance(v, Array) else np.asarray(v).dtype)
+    given = [v.weak or v.dtype if isinstance(v, Array) else python_number(v) or np.asarray(v).dtype for v in inputs]
     found = ufunc.resolve_dtypes((*given, *[None] * ufunc.nout))
     return list(found[: ufunc.nin])
 
