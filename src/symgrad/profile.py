@@ -14,6 +14,7 @@ import numpy as np
 from symgrad.compile.nest import Access, Nest
 from symgrad.compile.plan.steps import (
     ITEM,
+    Flow,
     Gemm,
     Library,
     Matmul,
@@ -178,6 +179,10 @@ def work(step: Step) -> tuple[float, float]:
         return 2.0 * math.prod(batch) * m * k * n, 8.0 * math.prod(batch) * (m * k + k * n + m * n)
     if isinstance(step, Mirror):
         return 0.0, 8.0 * math.prod(step.a.shape)
+    if isinstance(step, Flow):  # a loop that says how long it is, or one pass of another
+        passes = step.length if step.name == "scan" and step.number is None else 1
+        own = [work(s) for body in step.bodies for s in body.steps]
+        return passes * sum(o for o, _ in own), passes * sum(b for _, b in own)
     assert isinstance(step, Library)
     views = [v for v in (*step.arguments, *step.out) if isinstance(v, View)]
     return 0.0, 8.0 * sum(math.prod(v.shape) for v in views)

@@ -13,6 +13,7 @@ from symgrad.compile.plan.kinds import (
     PRODUCT,
     REDUCE,
     REGION,
+    SQUARES,
     VIEW,
     kind,
     label_sizes,
@@ -122,7 +123,7 @@ class Analysis:
             elif k != LEAF:
                 for a in dict.fromkeys(args):
                     uses[a].append(i)
-                    if k in (LIBRARY, PRODUCT):
+                    if k in (LIBRARY, PRODUCT, SQUARES):
                         forced.add(a)
 
     def _sums(self) -> None:

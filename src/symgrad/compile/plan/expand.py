@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symgrad.compile.plan.packed import packed
 from symgrad.compile.plan.signs import as_gram, is_large
 from symgrad.graph import CONST, REGISTER, Graph, Node
 from symgrad.graph.node import spread
@@ -12,6 +13,7 @@ from symgrad.ops.einsum import contract
 
 def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
     """`outputs` in a new graph without such operations; the same graph where there are none."""
+    graph, outputs = packed(graph, outputs)
     live = graph.reach(outputs)
     large = [n and is_large(graph, i) for i, n in enumerate(live)]
     if not any(n and (op.name in _EXPANSIONS or k) for op, n, k in zip(graph.ops, live, large, strict=True)):

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgrad.compile.llvm.nest import takes
+from symgrad.compile.plan.packed import is_packed
 from symgrad.compile.plan.views import Index, Shape
 from symgrad.graph import CONST, INPUT, Graph, named
 from symgrad.graph.type import FLOATS
 from symgrad.ops.subscripts import parse, sums
 
 LEAF, VIEW, MAP, REDUCE, PRODUCT, REGION, LIBRARY = "leaf", "view", "map", "reduce", "product", "region", "library"
+SQUARES = "squares"
 
 HOW = {"amax": "max", "amin": "min", "prod": "multiply"}
 """Reductions of the last axis, as a store of a nest says them."""
@@ -38,8 +40,8 @@ def kind(g: Graph, i: int) -> str:
     """How node `i` is computed.
 
     LEAF: it is there. VIEW: elements of its argument, none computed. MAP: each element by a few operations on
-    elements of the arguments. REDUCE: sums of such. PRODUCT: a contraction for BLAS. REGION: put together in
-    memory. LIBRARY: a call of the NumPy back end.
+    elements of the arguments. REDUCE: sums of such. PRODUCT: a contraction for BLAS; SQUARES: one of x, x and v.
+    REGION: put together in memory. LIBRARY: a call of the NumPy back end.
     """
     op, name = g.ops[i], g.ops[i].name
     if op is CONST or op is INPUT or name == "literal":
@@ -48,7 +50,7 @@ def kind(g: Graph, i: int) -> str:
         parts, out = parse(g.attrs[i][0])
         if not sums(parts, out):
             return VIEW if len(parts) == 1 else MAP
-        return PRODUCT if is_product(g, i) else REDUCE
+        return PRODUCT if is_product(g, i) else SQUARES if is_packed(g, i) else REDUCE
     if name in ("broadcast", "reshape", "element", "slice", "flip"):
         return VIEW
     if name in ("delta", "basis", "take", "take_along"):

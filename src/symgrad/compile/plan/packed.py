@@ -116,7 +116,14 @@ def exchangeable(g: Graph, i: int, first: Sequence[int], second: Sequence[int]) 
 
 
 def _plain(g: Graph, factors: Sequence[Part]) -> list[Part]:
-    return [(i, tuple(sorted(p)) if g.ops[i].name == "delta" else p) for i, p in factors]
+    """With the least of labels that identities make equal."""
+    least: dict[int, int] = {}
+    equal = [tuple(sorted(p)) for i, p in factors if g.ops[i].name == "delta"]
+    for pair in equal:
+        low, high = sorted(least.setdefault(x, x) for x in pair)
+        least = {x: low if y == high else y for x, y in least.items()}
+    named = [(i, p if g.ops[i].name == "delta" else tuple(least.get(x, x) for x in p)) for i, p in factors]
+    return [(i, tuple(sorted(p)) if g.ops[i].name == "delta" else p) for i, p in named]
 
 
 def _is_large(g: Graph, i: int) -> bool:
@@ -283,15 +290,17 @@ def _built(
 ) -> int:
     """The node in `out`, where `new` has the factors."""
     labels = tuple(range(len(g.types[i].shape)))
-    first = squares[0]
+    first, dtype = squares[0], g.types[i].dtype
     columns = tuple(x for x in labels if x not in first.left and x not in first.right)
 
     def product(sign: int, factors: Sequence[Part], wanted: Labels, more: Sequence[Part] = ()) -> Node:
         sizes = dict(zip(labels, g.types[i].lengths, strict=True))
         for j, p in (*factors, *more):
             sizes.update(zip(p, g.types[j].lengths, strict=True))
-        value = Node(out, contract(out, [(new[j], p) for j, p in factors], wanted, sizes))
-        return value if sign > 0 else -value
+        value = contract(out, [(new[j], p) for j, p in factors], wanted, sizes)
+        if out.types[value].dtype != dtype:
+            value = out.build(REGISTER["cast"], (value,), (dtype,))
+        return Node(out, value) if sign > 0 else -Node(out, value)
 
     x = product(1, first.x, (*first.shared, *first.left))
     v: Node | None = None

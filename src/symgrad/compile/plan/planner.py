@@ -18,9 +18,10 @@ from symgrad.compile.plan.builder import Builder, Indices, Point
 from symgrad.compile.plan.calls import library
 from symgrad.compile.plan.expand import expanded
 from symgrad.compile.plan.flow import flow
-from symgrad.compile.plan.kinds import HOW, LIBRARY, MAP, PRODUCT, REDUCE, REGION, VIEW
+from symgrad.compile.plan.kinds import HOW, LIBRARY, MAP, PRODUCT, REDUCE, REGION, SQUARES, VIEW
 from symgrad.compile.plan.pieces import diagonal, regions, scaled, thickness
 from symgrad.compile.plan.products import contraction, symmetric
+from symgrad.compile.plan.squares import squares
 from symgrad.compile.plan.steps import CONSTANT, INPUT, RESULT, TEMPORARY, Buffer, Plan, Step
 from symgrad.compile.plan.updates import Updates
 from symgrad.compile.plan.views import Shape, View, along, contiguous
@@ -169,6 +170,9 @@ class Planner:
             self.reduce(i, view)
         elif kind == PRODUCT:
             self.product(i, view, 1.0, 0.0)
+            self.finished[i] = len(self.steps) - 1
+        elif kind == SQUARES:
+            squares(self, i, view)
             self.finished[i] = len(self.steps) - 1
         elif kind == REGION:
             self.region(i, view, 1.0, fresh=True)
