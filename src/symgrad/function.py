@@ -150,12 +150,15 @@ class Function:
         return self.tree if isinstance(self.tree, Csr) else None
 
     def explain(self, steps: bool = False) -> str:
-        """What was chosen to derive and to run this function, and why; the memory that a call takes.
+        """What was chosen to derive and to run this function, and why; its loops; the memory that a call takes.
 
         steps: list the loop nests and calls of BLAS and NumPy that a compiled function of arrays consists of.
         """
+        from symgrad.show.loops import loops
+
         own = [n for n in self.rewrites if n not in self._notes]
-        return "\n".join([repr(self), *self._notes, *own, self.executor.explain(steps)])
+        graph, _, outputs = self.program
+        return "\n".join([repr(self), *self._notes, *own, *loops(graph, outputs), self.executor.explain(steps)])
 
     def profile(self, *args: Any, **named: Any) -> Profile:
         """Where the time of a call with these arguments goes: `print` it, or `.plot()`.
