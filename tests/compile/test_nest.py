@@ -194,3 +194,14 @@ def test_text_is_the_same_in_every_process() -> None:
             check=True,
         )
         assert run.stdout.strip() == here
+
+
+def test_sums_of_calls_keep_their_lanes_on_whole_cache_lines() -> None:
+    # a vector that lives across calls is spilled; 16 bytes off a cache line that cost half as much again
+    for op, aligned in (("exp", True), ("neg", False)):
+        g = Graph()
+        value = g.build(REGISTER[op], (load_input(g, 0),))
+        stores = (Store(value, Access(1, F, (0,)), "add"),)
+        text = program([Nest((1000,), (Access(0, F, (1,)),), g, stores)], 8, True).text
+        heads = [line for line in text.splitlines() if line.startswith("define i32 @nest.")]
+        assert [" alignstack(64)" in head for head in heads] == [aligned]
