@@ -42,6 +42,14 @@ def decides(x: "n"):
     return 0.0
 
 
+def network(p, X, y):
+    return np.mean((X @ p["W"] + p["b"] - y) ** 2)
+
+
+def factors(uv, T):
+    return np.sum((T - uv[0] @ uv[1].T) ** 2)
+
+
 number = 3
 example_inputs = {"scaled": {"x": np.ones(4)}}
 """
@@ -122,3 +130,59 @@ def test_a_file_that_fails_is_told(model: str, capsys: pytest.CaptureFixture[str
     Path("broken.py").write_text("1 / 0\n")
     assert main(["derive", "broken.py:f"]) == 2
     assert "broken.py can't be run: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_shapes_of_entries(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "derive", "model.py:network", "--shapes", "p.W=3", "p.b=", "X=10x3", "y=10", "--to", "python")
+    assert "def gradient(W, b, X, y):" in text
+    shapes = ["--shapes", "uv.0=6x2", "uv.1=5x2", "T=6x5"]
+    assert r"U" not in run(capsys, "derive", "model.py:factors", *shapes, "--to", "latex")
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (["p.W=3", "q.b=2"], "--shapes q.b: network has p, X, y"),
+        (["p.W=3", "p.W=3"], "--shapes gives p.W twice"),
+        (["p=3", "p.W=3"], "--shapes p.W: p has a shape of its own"),
+        (["p.W=[3]"], "NAME.KEY=AxB for an entry of a dict"),
+    ],
+)
+def test_wrong_shapes_of_entries(
+    shapes: list[str], message: str, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["derive", "model.py:network", "--shapes", *shapes]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["model.py", "model.py:", "model:loss", " model.py"])
+@pytest.mark.parametrize("command", ["derive", "hessian"])
+def test_a_file_alone_says_what_it_has(command: str, text: str, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, text]) == 2
+    err = capsys.readouterr().err
+    assert "name a function of the file, as model.py:loss; it has loss, logistic, layer" in err
+    assert err.count("\n") == 1
+
+
+def test_files_without_functions(model: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    (tmp_path / "wrong.py").write_text("def f(:\n")
+    for text, message in (
+        ("empty.py", "empty.py defines no function"),
+        ("wrong.py", "wrong.py is no Python"),
+        ("none.py", "there is no file none.py"),
+    ):
+        assert main(["derive", text]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_formula_may_be_named_as_a_file(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "derive", "model").strip() == "1"
+
+
+@pytest.mark.parametrize(("form", "text"), [("numpy", "np.tanh"), ("jax", "jnp.tanh"), ("torch", "torch.tanh")])
+def test_source_of_each_framework(form: str, text: str, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip(form)
+    shown = run(capsys, "derive", "model.py:layer", "--wrt", "shift", "--to", form)
+    assert "shift" in shown
+    assert text in run(capsys, "derive", "log(cosh(x))", "--to", form)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from symgrad.errors import ArgumentError, FormulaError, SymgradError, UnsupportedError
-from symgrad.source_file import split
+from symgrad.source_file import check_named, split
 
 if TYPE_CHECKING:
     from symgrad.function import Function
 
-FORMS = ("sympy", "latex", "python", "torch", "c", "picture")
+FORMS = ("sympy", "latex", "python", "numpy", "torch", "jax", "c", "picture")
 MAX_SYMPY, MAX_DEPTH = 30_000, 100
 """Operations in a result that is printed as one SymPy expression, and how many may stand inside each other."""
 MAX_WORK = 20_000
@@ -116,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     hessian = command("hessian", _hessian, "all second derivatives of a formula", 'hessian "x**2*y" --to latex')
     for made in (derive, hessian):
         made.add_argument("formula", help="such as 'x**2 + sin(y)', or file.py:function, a function of NumPy arrays")
-        made.add_argument("--shapes", nargs="+", metavar="NAME=AxB", default=(), help="of a function's arguments")
+        made.add_argument(
+            "--shapes", nargs="+", metavar="NAME=AxB", default=(), help="of a function's arguments (p.W=3x2: entries)"
+        )
         made.add_argument("--wrt", nargs="+", metavar="NAME", help="the variables; all names if left out")
         made.add_argument("--to", choices=FORMS, default="sympy", help="what to write (default: sympy)")
         made.add_argument("--at", nargs="+", metavar="NAME=VALUE", help="say its value at this point, too")
@@ -160,6 +162,7 @@ def _derive(arguments: argparse.Namespace) -> int:
     place = split(arguments.formula)
     if place is not None:
         return _of_file(arguments, *place)
+    check_named(arguments.formula)
     f, wrt = _function(arguments, "formula")
     order = arguments.order
     if order < 1:
@@ -180,6 +183,7 @@ def _hessian(arguments: argparse.Namespace) -> int:
     place = split(arguments.formula)
     if place is not None:
         return _of_file(arguments, *place)
+    check_named(arguments.formula)
     f, wrt = _function(arguments, "formula")
     if len(wrt) > MAX_VARIABLES:
         raise ArgumentError(
@@ -247,8 +251,12 @@ def _show(f: Function, name: str, arguments: argparse.Namespace) -> int:
 def _text(f: Function, name: str, form: str) -> str:
     if form == "latex":
         return f.latex()
-    if form == "python":
+    if form in ("python", "numpy"):
         return f.python()
+    if form == "jax":
+        from symgrad.show.jax_source import jax_source
+
+        return jax_source(f.python())
     if form == "torch":
         return f.torch().code
     if form == "c":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
@@ -24,6 +25,25 @@ def split(text: str) -> tuple[str, str] | None:
     """("model.py", "loss") of "model.py:loss"; None where the text is no such thing."""
     found = re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)", text.strip())
     return (found[1], found[2]) if found else None
+
+
+def check_named(text: str) -> None:
+    """ArgumentError for a file that no function is named of: it says which there are. The file is not run."""
+    path, _, name = text.strip().partition(":")
+    file = Path(path if path.endswith(".py") else f"{path}.py")
+    if not re.fullmatch(r"[\w./\\ -]+", path) or not (path.endswith(".py") or (name and file.is_file())):
+        return
+    if not file.is_file():
+        raise ArgumentError(f"there is no file {path}")
+    try:
+        defined = [n.name for n in ast.parse(file.read_bytes()).body if isinstance(n, ast.FunctionDef)]
+    except (SyntaxError, ValueError) as e:
+        raise ArgumentError(f"{file} is no Python: {e}") from None
+    own = [n for n in defined if not n.startswith("_")]
+    if not own:
+        raise ArgumentError(f"{file} defines no function")
+    chosen = name if name in own else own[0]
+    raise ArgumentError(f"name a function of the file, as {file}:{chosen}; it has {', '.join(own)}")
 
 
 def load(path: str, name: str) -> tuple[PythonFunction | Function, Any]:
@@ -66,11 +86,21 @@ def examples(f: PythonFunction, module: Any, shapes: Sequence[str]) -> dict[str,
     """
     parameters = f.signature.parameters
     if shapes:
-        given = dict(_shape(text) for text in shapes)
-        unknown = [n for n in given if n not in parameters]
-        if unknown:
-            raise ArgumentError(f"--shapes {unknown[0]}: {f.name} has {', '.join(parameters)}")
-        return _with_defaults(f, {n: _ones(shape) for n, shape in given.items()})
+        given: dict[str, Any] = {}
+        for text in shapes:
+            name, sizes = _shape(text)
+            path = name.split(".")
+            if path[0] not in parameters:
+                raise ArgumentError(f"--shapes {name}: {f.name} has {', '.join(parameters)}")
+            inner = given
+            for part in path[:-1]:
+                inner = inner.setdefault(part, {})
+                if not isinstance(inner, dict):
+                    raise ArgumentError(f"--shapes {name}: {part} has a shape of its own")
+            if path[-1] in inner:
+                raise ArgumentError(f"--shapes gives {name} twice")
+            inner[path[-1]] = _ones(sizes)
+        return _with_defaults(f, {n: _nested(x) for n, x in given.items()})
     stored = getattr(module, "example_inputs", None)
     if isinstance(stored, dict) and f.name in stored:
         stored = stored[f.name]
@@ -81,12 +111,23 @@ def examples(f: PythonFunction, module: Any, shapes: Sequence[str]) -> dict[str,
     return _annotated(f)
 
 
+def _nested(value: Any) -> Any:
+    """A dict whose keys count 0, 1, ... is a tuple."""
+    if not isinstance(value, dict):
+        return value
+    parts = {k: _nested(v) for k, v in value.items()}
+    return tuple(parts[str(k)] for k in range(len(parts))) if set(parts) == set(map(str, range(len(parts)))) else parts
+
+
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:
-    """ "X=100x3" is ("X", (100, 3)); "a=" and "a=scalar" are scalars."""
+    """ "X=100x3" is ("X", (100, 3)); "a=" and "a=scalar" are scalars; "p.W=3x2" is an entry of a dict."""
     name, equals, sizes = text.partition("=")
     sizes = sizes.strip()
     if not equals or not re.fullmatch(r"(scalar|\d+(x\d+)*|)", sizes):
-        raise ArgumentError(f"--shapes takes NAME=AxB, as X=100x3 (NAME= for a scalar), not {text!r:.60}")
+        raise ArgumentError(
+            f"--shapes takes NAME=AxB, as X=100x3 (NAME= for a scalar, NAME.KEY=AxB for an entry of a dict, NAME.0=AxB "
+            f"of a tuple), not {text!r:.60}"
+        )
     return name.strip(), tuple(int(n) for n in re.findall(r"\d+", sizes))
 
 

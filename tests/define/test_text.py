@@ -178,6 +178,7 @@ def test_every_alias_names_an_operation() -> None:
         ("x + * y", 5, "'*' stands where"),
         ("(x", 1, "not closed"),
         ("sin(x + (y", 9, "not closed"),
+        ("2*max(x, (y)", 6, "not closed"),
         ("x)", 2, "closes no bracket"),
         ("()", 2, "')' stands where"),
         ("2x", 2, "write 2*x"),

@@ -281,3 +281,11 @@ def lowering(op: Op) -> Callable[..., Any] | None:
         if own is not None:
             return own
     return None
+
+
+def has_call(module: str, name: str) -> bool:
+    """Whether JAX has the function `name` of NumPy ("np") or of SciPy's "special" or "linalg"."""
+    home: Any = {"np": jnp, "special": jax.scipy.special, "linalg": jax.scipy.linalg}[module]
+    for part in name.split("."):
+        home = getattr(home, part, None)
+    return home is not None

@@ -115,6 +115,42 @@ def argcummin(x):
 }
 """Functions that NumPy has not: a source that calls one defines it."""
 
+JAX_HELPERS: dict[str, str] = {
+    "scatter_add": '''
+def scatter_add(x, i, axis, n):
+    """The values x added up at places i, which are its axes before and at `axis`, of an axis of length n."""
+    i = np.asarray(i)
+    end = x.ndim + 1 + axis
+    start = end - i.ndim
+    total = np.zeros((*x.shape[:start], n, *x.shape[end:]), x.dtype)
+    return total.at[(*[slice(None)] * start, i)].add(x)
+''',
+    "put_along": '''
+def put_along(x, i, n):
+    """The values x added up at places i of each row's own, along a last axis of length n."""
+    i = np.broadcast_to(i, x.shape)
+    rows = np.zeros((x[..., 0].size, n), x.dtype)
+    rows = rows.at[np.arange(len(rows))[:, None], i.reshape(len(rows), -1)].add(x.reshape(len(rows), -1))
+    return rows.reshape(*x.shape[:-1], n)
+''',
+    "spaced": '''
+def spaced(x, gap, axis):
+    """x with `gap` zeros between its elements along an axis."""
+    wide = [(0, 0, gap if k == axis % x.ndim else 0) for k in range(x.ndim)]
+    return jax.lax.pad(x, np.zeros((), x.dtype), wide)
+''',
+    "linear_recurrence": '''
+def linear_recurrence(a, b):
+    """y[k] = a[k]*y[k - 1] + b[k] along the last axis, with 0 before it."""
+    def joined(left, right):
+        return left[0]*right[0], right[0]*left[1] + right[1]
+
+    return jax.lax.associative_scan(joined, np.broadcast_arrays(a, b), axis=-1)[1]
+''',
+    "dft": HELPERS["dft"],
+}
+"""Those helpers as JAX has them, which changes no array in place."""
+
 CONSTANTS: dict[str, str] = {
     "pi": "np.pi",
     "E": "np.e",
