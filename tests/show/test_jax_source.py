@@ -27,7 +27,6 @@ def agree(f: Function, values: list[Any]) -> None:
     try:
         call = compiled(f)
     except sg.UnsupportedError as e:
-        assert "no form" in str(e) or "JAX has no" in str(e)
         pytest.skip(str(e))
     with jax.enable_x64(True):
         got = jax.jit(call)(*values)
@@ -51,6 +50,17 @@ def test_every_operation_on_arrays(name: str) -> None:
 def test_gradients(name: str) -> None:
     case = CASES[name]
     agree(sg.grad(function(scalar(case)), wrt=[f"x{k}" for k in case.active]), case.arguments())
+
+
+def test_most_operations_have_a_form() -> None:
+    refused = []
+    for name, case in EVERY.items():
+        try:
+            compiled(function(case))
+        except sg.UnsupportedError as e:
+            refused.append((name, str(e)))
+    assert len(refused) <= 4
+    assert all("no form in JAX" in told or "JAX has no" in told for _, told in refused)
 
 
 def test_it_reads_as_written_by_hand() -> None:
