@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import wraps
 
 import numpy as np
 import pytest
 
 import symgrad as sg
+from symgrad.compile.plan.planner import plan
+from symgrad.ops.flow import bodies, siblings
 
 RNG = np.random.default_rng(7)
 
@@ -231,3 +234,104 @@ def test_no_passes():
 def test_refusals(f, said):
     with pytest.raises(sg.ArgumentError, match=said):
         sg.function(f)(np.ones(3))
+
+
+def kept_in_a_list(x):
+    kept = []
+
+    def step(c, u):
+        kept.append(c * u)
+        return c + u, None
+
+    sg.scan(step, 0.0, x)
+    return np.sum(kept[0])
+
+
+def written_to_an_outer_array(x):
+    y = x * 1
+
+    def step(c, u):
+        y[0] = c
+        return c + u, None
+
+    return sg.scan(step, 0.0, x)[0] + y[0]
+
+
+@pytest.mark.parametrize("f", [kept_in_a_list, written_to_an_outer_array])
+def test_what_a_body_computes_does_not_leak(f):
+    with pytest.raises(sg.TraceError, match="give it back as a y, or carry it"):
+        sg.grad(f)(np.ones(3))
+
+
+def test_the_loops_of_a_value_and_its_derivatives_are_few():
+    def scans(f, *args):
+        own = f.specialise(*args)
+        g, live = own.graph, own.graph.reach(own.outputs)
+        return len({siblings(g, i) for i, n in enumerate(live) if n and g.ops[i].name == "scan"})
+
+    assert scans(sg.function(rnn), *MATRICES) == 1
+    assert scans(sg.value_and_grad(rnn, wrt=(0, 1, 2, 3, 4)), *MATRICES) == 2
+    assert scans(sg.hessian(rnn, wrt=0), *MATRICES) <= 4
+
+
+def test_products_that_need_no_order_stand_outside_of_loops():
+    """U x of all passes is one product, and so is the gradient by W, the sum of outer products."""
+    own = sg.grad(rnn, wrt=(0, 1, 2)).specialise(*MATRICES)
+    g = own.graph
+    inner = [b for i in range(len(g)) if g.ops[i].kind == "flow" for b in bodies(g, i)]
+    sizes = {b.graph.types[o].shape for b in inner for o in b.outputs}
+    assert sizes == {(3,), ()} or sizes == {(3,)}
+    read = {b.graph.types[i].shape for b in inner for i in b.inputs}
+    assert (3, 2) not in read
+
+
+def test_memory_of_long_scans_stays_within_what_is_given():
+    def f(x, memory):
+        def step(c, _):
+            return c + 1e-3 * np.roll(c, 1) * np.cos(c), None
+
+        return np.sum(sg.scan(step, x, None, length=3000, memory=memory)[0])
+
+    x, peak, found = np.linspace(0.1, 0.2, 100), [], []
+    for memory in ("1GB", "300kB", "60kB"):
+        own = sg.grad(lambda x, memory=memory: f(x, memory)).specialise(x)
+        peak.append(plan(own.graph, own.inputs, own.outputs).peak_bytes)
+        found.append(own.compile()(x))
+    assert peak[0] > 2_400_000
+    assert peak[1] < 400_000
+    assert peak[2] < 150_000
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-12)
+
+
+def test_loops_are_saved_and_loaded():
+    f = sg.grad(newton).specialise(2.0)
+    again = pickle.loads(pickle.dumps(f))
+    assert again(2.0) == f(2.0)
+
+
+def test_float32_stays():
+    f = sg.value_and_grad(lambda x: np.sum(sg.scan(lambda c, u: (np.sin(c) * u, c), np.float32(0.5), x)[1]))
+    value, slope = f(np.ones(5, np.float32))
+    assert slope.dtype == np.float32
+    exact = sg.value_and_grad(lambda x: np.sum(sg.scan(lambda c, u: (np.sin(c) * u, c), 0.5, x)[1]))(np.ones(5))
+    np.testing.assert_allclose(value, exact[0], rtol=1e-6)
+    np.testing.assert_allclose(slope, exact[1], rtol=1e-6)
+
+
+def test_a_recurrent_net_is_trained_in_compiled_steps():
+    def loss(p, x, y):
+        h, _ = sg.scan(lambda h, u: (np.tanh(p["W"] @ h + p["U"] * u), None), np.zeros(4), x)
+        return (p["v"] @ h - y) ** 2
+
+    rng = np.random.default_rng(2)
+    p = {"W": 0.3 * rng.normal(size=(4, 4)), "U": rng.normal(size=4), "v": rng.normal(size=4)}
+    step = sg.train_step(loss, sg.adam(0.05))
+    state = step.init(p)
+    x = rng.normal(size=6)
+    first = loss(p, x, 1.0)
+    values = [step(state, x, 1.0) for _ in range(60)]
+    np.testing.assert_allclose(values[0], first, rtol=1e-12)
+    assert values[-1] < 1e-2 * first
+    with pytest.raises(sg.ArgumentError, match=r"step\.init"):
+        step(p, x, 1.0)

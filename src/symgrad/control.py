@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -66,15 +66,15 @@ def scan(
     budget = _budget(memory)
     leaves, spec = flatten(xs)
     if length is not None and (not isinstance(length, (int, np.integer)) or length < 0):
-        raise ArgumentError(f"{name}: length={length!r} is no number of passes")
+        _refuse(f"{name}: length={length!r} is no number of passes")
     lengths = {np.shape(x)[:1] for x in leaves} | ({(int(length),)} if length is not None else set())
     if () in lengths:
-        raise ArgumentError(f"{name}: xs has a number, which has no first axis to go along")
+        _refuse(f"{name}: xs has a number, which has no first axis to go along")
     if not lengths:
-        raise ArgumentError(f"{name}: without xs, length= says how many passes there are")
+        _refuse(f"{name}: without xs, length= says how many passes there are")
     if len(lengths) > 1:
         told = ", ".join(str(n) for (n,) in sorted(lengths))
-        raise ArgumentError(f"{name}: first axes of different lengths: {told}")
+        _refuse(f"{name}: first axes of different lengths: {told}")
     ((n,),) = lengths
     g = _graph()
     if g is None:
@@ -100,7 +100,7 @@ def fori_loop(
     """
     for b in (lower, upper):
         if np.shape(b) or np.dtype(getattr(b, "dtype", type(b))).kind not in "iu":
-            raise ArgumentError(f"sg.fori_loop: bounds are whole numbers, got {b!r:.40}")
+            _refuse(f"sg.fori_loop: bounds are whole numbers, got {b!r:.40}")
     if any(_is_traced(b) for b in (lower, upper)):
         value = while_loop(
             lambda state: state[0] < upper,
@@ -140,7 +140,7 @@ def while_loop(
     name = "sg.while_loop"
     budget = _budget(memory)
     if not isinstance(limit, (int, np.integer)) or limit < 0:
-        raise ArgumentError(f"{name}: limit={limit!r} is no number of passes")
+        _refuse(f"{name}: limit={limit!r} is no number of passes")
     leaves, spec = flatten(init_val)
     g = _graph()
     if g is None:
@@ -190,14 +190,14 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     sides = [flatten(f(*operands)) for f in (true_fun, false_fun)]
     (yes, spec), (no, other) = sides
     if spec != other:
-        raise ArgumentError(f"{name}: the branches give results of different nesting: {spec} and {other}")
+        _refuse(f"{name}: the branches give results of different nesting: {spec} and {other}")
     from symgrad.define.numpy.tracer import cast, lifted
 
     outputs: list[list[int]] = [[], []]
     for k, pair in enumerate(zip(yes, no, strict=True)):
         a, b = (lifted(g, x) for x in pair)
         if a.shape != b.shape:
-            raise ArgumentError(f"{name}: result {k} of the branches has the shapes {a.shape} and {b.shape}")
+            _refuse(f"{name}: result {k} of the branches has the shapes {a.shape} and {b.shape}")
         dtype = promote([a.dtype.name, b.dtype.name])
         for side, x in zip(outputs, (a, b), strict=True):
             side.append(cast(x, dtype).id)
@@ -215,7 +215,7 @@ def _plain_scan(
 ) -> tuple[Any, Any]:
     carry, ys = init, [None] * n
     if not n:
-        raise ArgumentError("sg.scan over no passes: the ys have no shape; call it within a traced function")
+        _refuse("sg.scan over no passes: the ys have no shape; call it within a traced function")
     arrays = [np.asarray(x) for x in leaves]
     for k in range(n - 1, -1, -1) if reverse else range(n):
         carry, ys[k] = _pair("sg.scan", f(carry, _nest(spec, [x[k] for x in arrays])))
@@ -227,7 +227,7 @@ def _plain_scan(
 def _truth(name: str, value: Any) -> bool:
     array = np.asarray(value)
     if array.shape:
-        raise ArgumentError(f"{name}: a decision by an array of shape {array.shape}; write np.all(...) or np.any(...)")
+        _refuse(f"{name}: a decision by an array of shape {array.shape}; write np.all(...) or np.any(...)")
     return bool(array)
 
 
@@ -285,7 +285,7 @@ def _settled(
         after = [g.types[o] for o in outputs[: len(firsts)]]
         for k, (a, b) in enumerate(zip(types, after, strict=True)):
             if a.shape != b.shape:
-                raise ArgumentError(
+                _refuse(
                     f"{name}: leaf {k} of the carry has shape {a.lengths} before a pass and {b.lengths} after it"
                 )
         wanted = [promote([a.dtype, b.dtype]) for a, b in zip(types, after, strict=True)]
@@ -326,10 +326,17 @@ def _is_constant(g: Graph, i: int) -> bool:
     return g.ops[i] is CONST or (not g.args[i] and g.ops[i].name != "input")
 
 
+def _refuse(message: str) -> NoReturn:
+    """ArgumentError with the user's line."""
+    from symgrad.define.numpy.place import located
+
+    raise ArgumentError(located(message))
+
+
 def _budget(memory: int | str) -> int:
     found = parsed(memory) if isinstance(memory, str) else int(memory)
     if found < 0:
-        raise ArgumentError(f"memory={memory!r} is no amount of memory")
+        _refuse(f"memory={memory!r} is no amount of memory")
     return found
 
 
@@ -360,13 +367,13 @@ def _nest(spec: Any, leaves: Sequence[Any]) -> Any:
 
 def _pair(name: str, value: Any) -> tuple[Any, Any]:
     if not isinstance(value, tuple) or len(value) != 2:
-        raise ArgumentError(f"{name}: the body gives (carry, y), got {value!r:.60}; where there is no y, (carry, None)")
+        _refuse(f"{name}: the body gives (carry, y), got {value!r:.60}; where there is no y, (carry, None)")
     return value
 
 
 def _same_nesting(name: str, what: str, before: Any, after: Any) -> None:
     if before != after:
-        raise ArgumentError(f"{name}: the {what} begins as {before}, and is {after} after a pass")
+        _refuse(f"{name}: the {what} begins as {before}, and is {after} after a pass")
 
 
 def _truth_node(g: Graph, name: str, value: Any) -> int:
@@ -374,5 +381,5 @@ def _truth_node(g: Graph, name: str, value: Any) -> int:
 
     x = lifted(g, value)
     if x.shape:
-        raise ArgumentError(f"{name}: a decision by an array of shape {x.shape}; write np.all(...) or np.any(...)")
+        _refuse(f"{name}: a decision by an array of shape {x.shape}; write np.all(...) or np.any(...)")
     return cast(x, "bool").id

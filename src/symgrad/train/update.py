@@ -206,6 +206,9 @@ class TrainStep:
 
         Data that lie in the state's own arrays are copied, as the step changes those while it runs.
         """
+        if state.__class__ is not State:
+            got = type(state).__name__
+            raise ArgumentError(f"a step takes its state first: state = step.init(start), step(state, ...); got {got}")
         data = tuple([a.copy() if a.__class__ is np.ndarray and state.holds(a) else a for a in data])
         key = (self, *[(a.shape, a.dtype) if a.__class__ is np.ndarray else a.__class__ for a in data])
         if not named:

@@ -158,7 +158,7 @@ def branch_in_a_line(x: Any) -> Any:
     return x if x.sum() > 0 else -x  # here
 
 
-@refused("while decides on a traced value: write a loop with a fixed number of steps")
+@refused("while decides on a traced value: write sg.while_loop(condition, body, value)")
 def loop(x: Any) -> Any:
     s = x[0]
     while s < 10:  # here
