@@ -540,6 +540,35 @@ def test_results_own_their_memory(compiled: bool) -> None:
 
 
 @pytest.mark.parametrize("compiled", [False, True])
+def test_results_are_fresh_arrays(compiled: bool) -> None:
+    constant = np.arange(3.0)
+
+    def views(x: Any) -> Any:
+        y = x * 2
+        return y, y[0], y.T, y[1:], y[0]
+
+    functions = [
+        *(views, lambda x: constant, lambda x: (constant[1:], constant), lambda x: np.broadcast_to(x, (2, 3, 3))),
+        *(lambda x: (x[::-1], x.T, x), lambda x: np.diagonal(x), lambda x: np.ones_like(x), lambda x: x.reshape(-1)),
+        sg.grad(lambda x: np.sum(constant * x)),
+        sg.jacobian(lambda x: x.T),
+    ]
+    x = np.arange(9.0).reshape(3, 3)
+    for f in functions:
+        g = sg.function(f).specialise(x)
+        if compiled:
+            g.compile()
+        first = g(x)
+        results = first if isinstance(first, tuple) else (first,)
+        kept = [np.copy(v) for v in results]
+        for k, v in enumerate(results):
+            assert not any(np.shares_memory(v, w) for w in (x, constant, *results[:k]))
+            v[...] = -1.0
+        again = g(x)
+        assert all(map(np.array_equal, again if isinstance(again, tuple) else (again,), kept))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
 def test_wrong_shapes_of_a_concrete_function(compiled: bool) -> None:
     f = sg.function(lambda A, x: A @ x).specialise(np.ones((2, 3)), X)
     if compiled:

@@ -66,14 +66,25 @@ class Reference:
         with np.errstate(all="ignore"):
             for i, fn, args, attrs in self._steps:
                 v[i] = fn(*[v[a] for a in args], **attrs)
-        return [_own(np.asarray(v[o], d), values) for o, d in zip(self._outputs, self.dtypes, strict=True)]
+        results: list[Any] = []
+        owners: set[int] = set()
+        for o, d in zip(self._outputs, self.dtypes, strict=True):
+            own = _own(np.asarray(v[o], d), values)
+            if own.ndim and id(own if own.base is None else own.base) in owners:
+                own = own.copy()  # another result has these numbers
+            owners.add(id(own if own.base is None else own.base))
+            results.append(own)
+        return results
 
 
 def _own(result: Any, inputs: Sequence[Any]) -> Any:
     """A result that is no view of an input, and may be written to."""
-    if not result.ndim or (result.base is None and not any(result is x for x in inputs)):
+    if not result.ndim:
         return result
-    shared = not result.flags.writeable or any(np.may_share_memory(result, x) for x in inputs)
+    writable = result.flags.writeable
+    if writable and result.base is None and not any(result is x for x in inputs):
+        return result
+    shared = not writable or any(np.may_share_memory(result, x) for x in inputs)
     return result.copy() if shared else result
 
 
