@@ -30,6 +30,7 @@ from symgrad.compile.plan.steps import (
 from symgrad.compile.plan.views import View
 from symgrad.graph import Type
 from symgrad.run.flow import Runner
+from symgrad.run.recycled import LARGE, Results
 
 if TYPE_CHECKING:
     from symgrad.compile.llvm.nest_entry import Frame
@@ -66,6 +67,7 @@ class Program:
         self._whole: Nests | None = None
         self.buffers = plan.buffers
         self._arenas: list[Any] = []
+        self._memory = Results()
         self._lock = threading.Lock()
         self._size = len(plan.buffers)
         self._constants: list[tuple[int, Any]] = []
@@ -125,7 +127,7 @@ class Program:
                 table[k] = base + b.at
         results = []
         for k, b, shape in self._results:
-            x = np.zeros(b.count, b.dtype) if b.zeroed else np.empty(b.count, b.dtype)
+            x = np.zeros(b.count, b.dtype) if b.zeroed else self._memory.empty(k, b.count, b.dtype)
             memory[k] = x
             table[k] = _address(x)
             results.append(x.reshape(shape))
@@ -155,7 +157,7 @@ class Program:
     def callable(self, slow: Callable[[Sequence[Any], dict[str, Any]], Any], name: str) -> Any:
         """A built-in function of arrays in C order; `slow` gets what it does not take.
 
-        None where a step is no machine code, or is shared out to threads, or where the arena is worth keeping.
+        None where a step is no machine code, or is shared out to threads, or where memory is worth keeping.
         """
         if self._whole is None:
             return None
@@ -170,7 +172,9 @@ class Program:
             if line:
                 from symgrad.run.nest import Nests
 
-                if len(line) == len(plan.steps) and tree is not None and (self._given or plan.arena <= HEAP):
+                whole = len(line) == len(plan.steps) and tree is not None
+                large = any(b.bytes >= LARGE and not b.zeroed for _, b, _ in self._results)
+                if whole and (self._given or (plan.arena <= HEAP and not large)):
                     code = self._whole = Nests(list(line), _frame(plan, tree, self._given))
                 else:
                     code = Nests(list(line))
