@@ -223,8 +223,10 @@ class Function:
     def c(self, path: str | Path) -> tuple[Path, Path]:
         """Write self-contained C99: `path`.c and a header `path`.h that says the order of the arguments.
 
-        The function is named after the file: `void name(const double *in, double *out)` (float for float32).
-        Raises UnsupportedError for what libm does not have.
+        The function is named after the file: `void name(const double *in, double *out)` (float for float32). Arrays
+        lie in both row after row, and are worked on by plain loops: elements, sums, running sums, products of
+        matrices, gathers and scatters. Raises UnsupportedError, which names it, for what libm does not have, for
+        solving, decompositions, sorting and transforms, and for arrays whose shapes are not known.
         """
         from symgrad.compile.c import write_c
 

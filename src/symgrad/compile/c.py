@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from symgrad.compile.c_body import ATOM, Array, Body, has
+from symgrad.compile.c_plan import Planned, is_of_arrays, planned, sizes
 from symgrad.compile.lower import lower
 from symgrad.dialects.c import CALLS, PRELUDE
 from symgrad.errors import ArgumentError, UnsupportedError
@@ -21,6 +22,7 @@ _KEYWORDS = """
     register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
     main real
 """
+_OUTSIDE = {False: "0 was taken for the element", True: "the results are then unfinished"}
 _LIBM = {text.partition("(")[0].replace("@", suffix) for text in CALLS.values() for suffix in ("", "f")}
 _TAKEN = {*_KEYWORDS.split(), *_LIBM, *PRELUDE, "fmod", "fmodf"}
 """Names that a function of ours can't have."""
@@ -59,6 +61,9 @@ def c_source(
     if len(dtypes) > 1:
         raise UnsupportedError("C code is of one dtype; this function mixes float32 and float64")
     real, suffix = ("float", "f") if dtypes == {"float32"} else ("double", "")
+    if is_of_arrays(graph, outputs):
+        made = planned(graph, inputs, outputs, "float32" if suffix else "float64")
+        return _of_plan(name, graph, inputs, outputs, tree, title, real, made)
     lowered, roots = lower(graph, outputs, has, "C")
     places = Places(graph, inputs)
     body = Body(places.texts, suffix)
@@ -70,14 +75,7 @@ def c_source(
         if computed
         else f"void {name}(const {real} *in, {real} *out)"
     )
-    guard = f"{name.upper()}_H"
-    header = (
-        f"{documentation}\n#ifndef {guard}\n#define {guard}\n\n"
-        f"{_pattern(name, tree)}"
-        f'#ifdef __cplusplus\nextern "C" {{\n#endif\n'
-        f"{signature};\n"
-        f"#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
-    )
+    header = _header(name, documentation, _pattern(name, tree), signature)
     source = f"/* {_harmless(title)}. See the header for the order of arguments. */\n#include <math.h>\n\n"
     if body.prelude:
         source += f"typedef {real} real;\n" + "\n".join(body.prelude) + "\n\n"
@@ -90,6 +88,50 @@ def c_source(
     if computed:
         lines.append("return outside;")
     return source + f"{signature}\n{{\n" + "\n".join("    " + t.replace("REAL", real) for t in lines) + "\n}\n", header
+
+
+def _of_plan(
+    name: str,
+    graph: Graph,
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    tree: Tree,
+    title: str,
+    real: str,
+    made: Planned,
+) -> tuple[str, str]:
+    """Source and header of a function of arrays: `void name(const real *in, real *out)`.
+
+    It returns an int where elements are at computed places: 1 where one is outside its array. A function that needs
+    much memory to work in takes it as one more argument, `real *work`.
+    """
+    places = Places(graph, inputs)
+    documentation = _documentation(
+        name, graph, outputs, tree, title, places, sizes(graph, outputs), made.returns, True, made.work
+    )
+    work = f", {real} *work" if made.work else ""
+    signature = f"{'int' if made.returns else 'void'} {name}(const {real} *in, {real} *out{work})"
+    header = _header(name, documentation, _pattern(name, tree), signature)
+    source = f"/* {_harmless(title)}. See the header for the order of arguments. */\n#include <math.h>\n\n"
+    if made.prelude:
+        source += f"typedef {real} real;\n" + "\n".join(made.prelude) + "\n\n"
+    lines = [*made.tables, *("    " + t for t in made.lines)]
+    if not any("in[" in t for t in made.lines):
+        lines.append("    (void)in;")
+    if made.returns:
+        lines.append("    return 0;")
+    return source + f"{signature}\n{{\n" + "\n".join(t.replace("REAL", real) for t in lines) + "\n}\n", header
+
+
+def _header(name: str, documentation: str, pattern: str, signature: str) -> str:
+    guard = f"{name.upper()}_H"
+    return (
+        f"{documentation}\n#ifndef {guard}\n#define {guard}\n\n"
+        f"{pattern}"
+        f'#ifdef __cplusplus\nextern "C" {{\n#endif\n'
+        f"{signature};\n"
+        f"#ifdef __cplusplus\n}}\n#endif\n\n#endif\n"
+    )
 
 
 class Places:
@@ -133,12 +175,16 @@ def _documentation(
     places: Places,
     count: int,
     computed: bool,
+    planned: bool = False,
+    work: int = 0,
 ) -> str:
     lines = [f"{title}.", "", f"in: {places.size} values, in this order:", *(f"  {t}" for t in places.described)]
     if places.arrays:
         lines += ["", "arrays:", *(f"  {t}" for t in places.arrays)]
     if computed:
-        lines += ["", "Returns 1 where an index was outside its array (0 was taken for the element), else 0."]
+        lines += ["", f"Returns 1 where an index was outside its array ({_OUTSIDE[planned]}), else 0."]
+    if work:
+        lines += ["", f"work: memory for {work} values, which the function writes to."]
     lines += ["", f"out: {count} values, in this order:"]
     at = 0
     for k, o in enumerate(outputs):

@@ -15,7 +15,7 @@ STACK, FOLD, INPUT = REGISTER["stack"], REGISTER["fold"], REGISTER["input"]
 SIGNED, ATOM = 25, 40
 LONGEST = 100  # characters of an expression that is not given a name
 _OWN = frozenset({"stack", "element", "gather", "fold", "cast", "negative", "where", "mask"})
-_KINDS = {"bool": "int", "int64": "long long"}
+KINDS = {"bool": "int", "int64": "long long"}
 
 Text = tuple[str, int]
 """C text and how strongly it binds."""
@@ -60,7 +60,7 @@ class Body:
 
     def outputs(self, graph: Graph, roots: Sequence[int]) -> int:
         """All statements, the results last; the number of results."""
-        texts = self._texts(graph, roots, lambda i: self.inputs[graph.attrs[i][0]])
+        texts = self.texts(graph, roots, lambda i: self.inputs[graph.attrs[i][0]])
         at = 0
         for r in roots:
             for p in graph.args[r] if graph.ops[r] is STACK else (r,):
@@ -68,7 +68,7 @@ class Body:
                 at += 1
         return at
 
-    def _texts(
+    def texts(
         self, graph: Graph, roots: Sequence[int], given: Callable[[int], Array | Text]
     ) -> dict[int, Array | Text]:
         """The text of every node that `roots` need."""
@@ -100,7 +100,7 @@ class Body:
             self.needed |= {f for f in PRELUDE if f in text}
             if (uses[i] > 1 and strength < ATOM) or len(text) > LONGEST:
                 v = self.name("v")
-                self.line(f"const {_KINDS.get(type.dtype, 'REAL')} {v} = {text};")
+                self.line(f"const {KINDS.get(type.dtype, 'REAL')} {v} = {text};")
                 text, strength = v, ATOM
             texts[i] = text, strength
         return texts
@@ -113,7 +113,7 @@ class Body:
             return text if own >= strength else f"({text})"
 
         if name == "const":
-            return _constant(attrs[0], attrs[1], self.suffix)
+            return constant(attrs[0], attrs[1], self.suffix)
         if name in ("element", "gather"):
             array = texts.get(args[0])
             if not isinstance(array, Array):
@@ -135,7 +135,7 @@ class Body:
         if name == "mask":
             return f"{place(0, 2)} ? {place(1, 2)} : 0", 1
         if name == "cast":
-            kind = _KINDS.get(attrs[0], "REAL")
+            kind = KINDS.get(attrs[0], "REAL")
             return (f"{place(0, 5)} != 0", 4) if kind == "int" else (f"({kind}){place(0, SIGNED + 1)}", SIGNED)
         if name in ("minimum", "maximum") and graph.types[i].dtype == "int64":
             return f"{place(0, 6)} {'<' if name == 'minimum' else '>'} {place(1, 6)} ? {place(0, 2)} : {place(1, 2)}", 1
@@ -160,7 +160,7 @@ class Body:
         own, m = body.graph, body.carries
         lo, hi = (_scalar(texts[a])[0] for a in graph.args[i][:2])
         index, last = self.name("i"), self.name("last")
-        kinds = [_KINDS.get(own.types[o].dtype, "REAL") for o in body.outputs]
+        kinds = [KINDS.get(own.types[o].dtype, "REAL") for o in body.outputs]
         carries = []
         for kind, first in zip(kinds, firsts, strict=True):
             c = self.name("c")
@@ -172,7 +172,7 @@ class Body:
         inside: dict[int, Array | Text] = {body.inputs[0]: (index, ATOM)}
         inside |= {b: (c, ATOM) for b, c in zip(body.inputs[1 : 1 + m], carries, strict=True)}
         inside |= {b: texts[c] for b, c in zip(body.inputs[1 + m :], captured, strict=True)}
-        new = self._texts(own, body.outputs, inside.__getitem__)
+        new = self.texts(own, body.outputs, inside.__getitem__)
         following = [_scalar(new[o])[0] for o in body.outputs]
         if m > 1:  # all at once: a carry may read another's old value
             for k, (kind, text) in enumerate(zip(kinds, following, strict=True)):
@@ -198,8 +198,8 @@ def _item(array: Array, places: Sequence[str]) -> str:
     return f"{array.pointer}[{at}]"
 
 
-def _constant(value: Any, dtype: str, suffix: str) -> Text:
-    if dtype in _KINDS:
+def constant(value: Any, dtype: str, suffix: str) -> Text:
+    if dtype in KINDS:
         return (str(int(value)), ATOM) if value >= 0 else (str(int(value)), SIGNED)
     number = NAMED[value] if isinstance(value, str) else float(value) if isinstance(value, Fraction) else value
     number = float(number)
