@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special
 
 import symgrad as sg
 from symgrad.compile.nest import Nest
@@ -14,6 +15,7 @@ from symgrad.compile.plan.steps import RESULT, TEMPORARY, Gemm, Library, Mirror,
 from symgrad.compile.plan.views import Index, View, access, contiguous, restride
 from symgrad.graph import REGISTER, Graph, Node, Type
 from symgrad.ops.einsum import contract
+from symgrad.run.program import Program
 
 RNG = np.random.default_rng(2)
 
@@ -162,3 +164,13 @@ def test_a_step_in_words() -> None:
     text = [describe(s) for s in p.steps]
     assert any(t.startswith("gemv") for t in text)
     assert any(t.startswith("loops 200:") for t in text)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((9,), 0), ((7, 5), 0), ((7, 5), 1), ((3, 4, 5), 0), ((3, 4, 5), 1)])
+def test_powers_of_a_softmax_are_taken_once(shape: tuple[int, ...], axis: int) -> None:
+    """Those that are summed are divided by their sum."""
+    x = 30 * RNG.standard_normal(shape)
+    f = sg.function(lambda x: np.exp(x - special.logsumexp(x, axis=axis, keepdims=True))).specialise(x)
+    p = plan(*f.program)
+    assert sum(op.name == "exp" for n in nests(p) for op in n.body.ops) == 1
+    np.testing.assert_allclose(Program(p)([x])[0], special.softmax(x, axis=axis), rtol=1e-14)

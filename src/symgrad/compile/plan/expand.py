@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from symgrad.compile.plan.packed import packed
 from symgrad.compile.plan.signs import as_gram, is_large
 from symgrad.graph import CONST, REGISTER, Graph, Node
 from symgrad.graph.node import spread
-from symgrad.ops.einsum import contract
+from symgrad.ops.contraction import Part, contract
+from symgrad.ops.repeated import repeated
+from symgrad.ops.subscripts import parse
 
 
 def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
@@ -16,10 +19,11 @@ def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
     graph, outputs = packed(graph, outputs)
     live = graph.reach(outputs)
     large = [n and is_large(graph, i) for i, n in enumerate(live)]
-    if not any(n and (op.name in _EXPANSIONS or k) for op, n, k in zip(graph.ops, live, large, strict=True)):
+    if not any(n and (op.name == "logsumexp" or k) for op, n, k in zip(graph.ops, live, large, strict=True)):
         return graph, list(outputs)
     out = Graph()
     new: dict[int, int] = {}
+    sums: dict[int, _Sum] = {}
     for i, needed in enumerate(live):
         if not needed:
             continue
@@ -27,8 +31,11 @@ def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
         args = tuple([new[a] for a in graph.args[i]])
         if op is CONST:
             new[i] = out.const(*graph.attrs[i])
-        elif op.name in _EXPANSIONS and graph.types[args[0]].lengths[-1:] != (0,):
-            new[i] = _EXPANSIONS[op.name](*(Node(out, a) for a in args)).id
+        elif op.name == "logsumexp" and graph.types[args[0]].lengths[-1:] != (0,):
+            value, found = _logsumexp(Node(out, args[0]))
+            new[i], sums[value.id] = value.id, found
+        elif op.name == "exp" and (share := _share(out, args[0], sums)) is not None:
+            new[i] = share
         else:
             new[i] = out.add(op, args, graph.attrs[i], graph.types[i])
             if large[i]:
@@ -36,7 +43,15 @@ def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
     return out, [new[o] for o in outputs]
 
 
-def _logsumexp(x: Node) -> Node:
+class _Sum(NamedTuple):
+    """What a logsumexp is the logarithm of: of the powers exp(x - top), the sum along the last axis."""
+
+    x: int
+    powers: int
+    total: int
+
+
+def _logsumexp(x: Node) -> tuple[Node, _Sum]:
     """Shifted by the largest element, where that is a number."""
     g = x.graph
     top = REGISTER["amax"](x)
@@ -46,7 +61,35 @@ def _logsumexp(x: Node) -> Node:
     labels = tuple(range(len(x.shape)))
     along = Node(g, contract(g, [(top.id, labels[:-1])], labels, {labels[-1]: x.type.lengths[-1]}))
     powers = REGISTER["exp"](x - along)
-    return REGISTER["log"](Node(g, contract(g, [(powers.id, labels)], labels[:-1]))) + top
+    total = contract(g, [(powers.id, labels)], labels[:-1])
+    return REGISTER["log"](Node(g, total)) + top, _Sum(x.id, powers.id, total)
 
 
-_EXPANSIONS: dict[str, Callable[..., Node]] = {"logsumexp": _logsumexp}
+def _share(g: Graph, i: int, sums: dict[int, _Sum]) -> int | None:
+    """exp of node `i`, x - logsumexp(x), as a share of the sum: the powers of that are there already."""
+    if g.ops[i].name != "subtract":
+        return None
+    x, shift = g.args[i]
+    value, axes = repeated(g, shift)
+    found = sums.get(value)
+    if found is None:
+        return None
+    labels = tuple(range(len(g.types[x].shape)))
+    (own, mine), (other, its) = _turned(g, x), _turned(g, found.x)
+    if own != other:
+        return None
+    place = dict(zip(its, mine, strict=True))  # an axis of what was summed -> the same one of x
+    order = tuple(place[k] for k in labels)
+    if axes != order[:-1]:
+        return None
+    inverse = (1 / Node(g, found.total)).id
+    return contract(g, [(found.powers, order), (inverse, order[:-1])], labels)
+
+
+def _turned(g: Graph, i: int) -> Part:
+    """What node `i` is a transpose of, and which axis of node `i` each of its axes is; itself where it is none."""
+    if g.ops[i].name == "einsum" and len(g.args[i]) == 1:
+        (part,), out = parse(g.attrs[i][0])
+        if sorted(part) == sorted(out):
+            return g.args[i][0], tuple(out.index(x) for x in part)
+    return i, tuple(range(len(g.types[i].shape)))
