@@ -2,8 +2,8 @@
 
 A reduction's accumulators live in registers through the innermost loops that it reduces, one vector per copy;
 outside of these it adds to memory. Sums are cascaded: passes of the innermost loop add to accumulators that begin
-anew in each pass of the loop around it, and those are added in turn. So n terms are at most about
-`CASCADE` + n / (lanes * CASCADE) additions deep instead of n.
+anew in each pass of the loop around it, and those are added in turn. With chunks of chunks, n terms are about
+`CASCADE` * log(n) / log(`CASCADE`) additions deep instead of n.
 """
 
 from __future__ import annotations

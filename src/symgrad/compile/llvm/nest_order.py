@@ -20,7 +20,8 @@ from symgrad.dialects.llvm import LOOPS, SCIPY
 from symgrad.graph import INPUT
 
 CHUNK = 64  # of a reduced axis whose passes add to a row of results
-CASCADE = 128  # passes of a vectorised sum, between which its accumulators are added to others
+CASCADE = 128  # passes of a sum, between which its accumulators are added to others
+CASCADE_SINGLE = 32  # the same of float32, whose digits are few
 SMALL = 8  # an axis up to here is unrolled inside the vectors
 INSTANCES = 16  # accumulators of one store side by side, at most
 UNROLLED = 64  # instances of the body side by side, at most
@@ -199,11 +200,26 @@ def arrange(nest: Nest, width: int) -> Order:
     inside = work * body * tiled + sum(tile.shuffles for tile in tiles if tile is not None)
     most = 4 if inside <= 8 else 2 if inside <= 20 else 1
     copies = max(1, min(most, nest.sizes[v] // width))
-    chunk = width * copies * CASCADE
-    if nest.sizes[v] > 2 * chunk and any(s.how == "add" and not s.access.strides[v] for s in nest.stores):
-        given.insert(vector, Loop(v, chunk=chunk))
-        vector += 1
+    chunks = _cascade(nest, v, width * copies)
+    given[vector:vector] = chunks
+    vector += len(chunks)
     return Order(nest, tuple(given), index, vector, width, copies, _split(nest, given), dependence, tiles)
+
+
+def _cascade(nest: Nest, axis: int, block: int = 0) -> list[Loop]:
+    """Chunks of an axis that is summed over, and chunks of chunks: `block` elements in each pass of the vectors.
+
+    0: rows or scalars, whose sums are added up one by one; they are cut for float32 alone, where it is worth the time.
+    """
+    sums = [s for s in nest.stores if s.how == "add" and not s.access.strides[axis] and not s.access.at]
+    single = any(nest.body.types[s.value].dtype == "float32" for s in sums)
+    passes = CASCADE_SINGLE if single else CASCADE
+    found: list[Loop] = []
+    chunk = (block or 1) * passes
+    while sums and (block or single) and nest.sizes[axis] > 2 * chunk:
+        found.insert(0, Loop(axis, chunk=chunk))
+        chunk *= passes
+    return found
 
 
 def _candidate(nest: Nest, v: int, width: int, dependence: Sequence[frozenset[int]]) -> _Candidate:
@@ -274,7 +290,7 @@ def _weights(nest: Nest, dependence: Sequence[frozenset[int]]) -> list[int]:
 def _scalar_loops(nest: Nest, dependence: Sequence[frozenset[int]]) -> tuple[Loop, ...]:
     far = _weights(nest, dependence)
     axes = sorted(range(len(nest.sizes)), key=lambda k: (reduces(nest, k), -far[k], k))
-    return tuple(Loop(k) for k in axes)
+    return tuple(loop for k in axes for loop in (*_cascade(nest, k), Loop(k)))
 
 
 def _loops(nest: Nest, v: int, width: int, dependence: Sequence[frozenset[int]]) -> tuple[list[Loop], float]:
@@ -313,7 +329,8 @@ def _loops(nest: Nest, v: int, width: int, dependence: Sequence[frozenset[int]])
     rows = [row_axis(a, sizes, v, width) for a in _accesses(nest)]
     t = next((k for k in rows if k is not None and k in rest and k not in last), None)
     if t is None or last or written([*inside, t]) * width > NODES * sizes[t]:
-        return [*loops, *map(Loop, last), Loop(v), *small], body
+        summed = [loop for k in last for loop in (*_cascade(nest, k), Loop(k))]
+        return [*loops, *summed, Loop(v), *small], body
     around = [loop for loop in loops if loop.axis != t]
     return [*around, Loop(t, chunk=width, tile=True), Loop(v), Loop(t), *small], body
 
