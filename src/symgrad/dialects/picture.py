@@ -43,6 +43,7 @@ PORTS: dict[str, tuple[str, ...]] = {
     "where": ("if", "then", "else"),
     "mask": ("if", "then"),
     "fold": ("from", "to"),
+    "cond": ("if",),
 }
 """What stands beside the arrows, inside of the box."""
 

@@ -7,7 +7,7 @@ orders sums and products (`show.arrange`), nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from symgrad.graph import CONST, INPUT, Graph
@@ -42,6 +42,8 @@ class Language(Protocol):
     """Whether it is written for a reader, not for a machine."""
     flat: frozenset[str]
     """Two-argument operations that it writes with any number of arguments."""
+    used: set[str]
+    """Names in use."""
 
     def constant(self, value: Any) -> Text: ...
     def variable(self, name: str) -> Text: ...
@@ -59,7 +61,7 @@ Place = Callable[[Text, int], str]
 class Written(NamedTuple):
     """A formula in a language: (name, expression) of the named parts, in order, and the outputs' texts.
 
-    `entries` holds, per output that packs scalars, their texts.
+    A part without a name is a line of a loop or branch. `entries` holds, per output that packs scalars, their texts.
     """
 
     parts: list[tuple[str, str]]
@@ -67,17 +69,35 @@ class Written(NamedTuple):
     entries: list[list[str]]
 
 
-def write(graph: Graph, outputs: Sequence[int], language: Language) -> Written:
-    """`outputs` as texts in a language."""
-    naming = Naming(graph, outputs, language.reader)
+def write(
+    graph: Graph,
+    outputs: Sequence[int],
+    language: Language,
+    variables: Mapping[str, Text] | None = None,
+    known: Mapping[int, tuple[Text, str]] | None = None,
+) -> Written:
+    """`outputs` as texts in a language; `variables` says what inputs are written as, by name.
+
+    known: nodes that have a line of their own, and are written by a name from there on: (name, the line's beginning).
+    """
+    naming = Naming(graph, outputs, language.reader, language.used)
+    for i, (own, _) in (known or {}).items():
+        naming.names[i] = own.text
     walk = Walk(graph, language, naming.names)
+    walk.live, walk.variables = naming.live, variables or {}
     parts: list[tuple[str, str]] = []
     for i, needed in enumerate(naming.live):
         if not needed:
             continue
         walk.texts[i] = walk.one(i)
+        parts += walk.before
+        walk.before.clear()
         name = naming.names.get(i)
-        if name is not None:
+        if known and i in known:
+            own, begin = known[i]
+            parts.append(("", begin + walk.texts[i].text))
+            walk.texts[i] = own
+        elif name is not None:
             parts.append((name, walk.texts[i].text))
             walk.texts[i] = language.variable(name)
     entries = [[walk.texts[a].text for a in graph.args[o]] for o in outputs]
@@ -102,6 +122,12 @@ class Walk:
         self.language = language
         self.names = names
         self.texts: dict[int, Text] = {}
+        self.live: Sequence[bool] = ()
+        self.variables: Mapping[str, Text] = {}
+        self.before: list[tuple[str, str]] = []
+        """Parts that stand before that of the node being written: a loop's."""
+        self.loops: dict[Any, list[Text]] = {}
+        """Results of loops and branches, by what their nodes have in common."""
         self.arrange = Arrange(graph, names.keys(), names, language.roots)
 
     def place(self, text: Text, strength: int) -> str:
@@ -113,7 +139,8 @@ class Walk:
         if op is CONST:
             return language.constant(graph.attrs[i][0])
         if op is INPUT:
-            return language.variable(graph.attrs[i][0])
+            name = graph.attrs[i][0]
+            return self.variables.get(name) or language.variable(name)
         array = language.array(self, i)
         if array is not None:
             return array

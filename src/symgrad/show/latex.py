@@ -12,7 +12,9 @@ from symgrad.graph import INPUT, Graph
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_latex
+from symgrad.show.expanded import multiplied_out
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
+from symgrad.show.loops_latex import flow
 from symgrad.show.natural import OPPOSITE, meaning, rewritten
 from symgrad.show.places_latex import subscripted, triangular
 from symgrad.show.python import nested
@@ -72,6 +74,7 @@ class Latex:
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self.taken = taken
+        self.used = set(taken)
         self.norms: dict[str, str] = {}
         self.constants: dict[Any, str] = {}
         """Names of constant arrays that are too large to be written."""
@@ -106,6 +109,8 @@ class Latex:
 
     def array(self, walk: Walk, i: int) -> Text | None:
         g, texts = walk.graph, walk.texts
+        if g.ops[i].kind == "flow":
+            return flow(self, walk, i)
         if g.ops[i].name in BARE and g.types[i].shape:
             if g.ops[i].name == "mask" and (kept := triangular(g, i, texts)) is not None:
                 return kept
@@ -264,7 +269,7 @@ def matrix(items: Sequence[str], shape: tuple[int, ...]) -> str:
 
 def latex(graph: Graph, outputs: Sequence[int], tree: Tree) -> str:
     """The result as one LaTeX formula; with named sub-expressions, an `aligned` list that ends with it."""
-    graph, outputs = rewritten(graph, outputs, meaning, read=True)
+    graph, outputs = multiplied_out(*rewritten(graph, outputs, meaning, read=True))
     taken = [graph.attrs[i][0] for i, op in enumerate(graph.ops) if op is INPUT]
     language = Latex(taken)
     written = write(graph, outputs, language)
@@ -281,7 +286,7 @@ def latex(graph: Graph, outputs: Sequence[int], tree: Tree) -> str:
     if not written.parts and not language.constants:
         return result(tree)
     lines = [f"{name} &\\in {_space(data.value)}" for data, name in language.constants.items()]
-    lines += [f"{symbol(n)} &= {text}" for n, text in written.parts] + [f"& {result(tree)}"]
+    lines += [f"{symbol(n)} &= {text}" if n else text for n, text in written.parts] + [f"& {result(tree)}"]
     return r"\begin{aligned}" + r" \\ ".join(lines) + r"\end{aligned}"
 
 

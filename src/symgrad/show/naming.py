@@ -24,10 +24,11 @@ class Naming:
     """Names for nodes of `graph`, as seen from `roots`: `names[i]` for those that have one, in order.
 
     For a `reader`, products of more than two axes have none: they are written by their indices, in one piece with
-    what they stand in. For a machine, whatever array is worked out once has a name.
+    what they stand in. For a machine, whatever array is worked out once has a name. `taken` are names in use, to
+    which these are added.
     """
 
-    def __init__(self, graph: Graph, roots: Sequence[int], reader: bool) -> None:
+    def __init__(self, graph: Graph, roots: Sequence[int], reader: bool, taken: set[str]) -> None:
         self.live = graph.reach(roots)
         uses = [0] * len(graph)
         size = [0] * len(graph)  # operations if written out in full
@@ -36,7 +37,7 @@ class Naming:
                 for a in graph.args[i]:
                     uses[a] += 1
                 size[i] = min(10**9, int(graph.ops[i].cost > 0) + sum(size[a] for a in graph.args[i]))
-        taken = {graph.attrs[i][0] for i, op in enumerate(graph.ops) if op is INPUT}
+        taken |= {graph.attrs[i][0] for i, op in enumerate(graph.ops) if op is INPUT}
         self.names: dict[int, str] = {}
         small = sum(size[r] for r in roots) <= SMALL
         least = ARRAY if reader else 1
@@ -45,7 +46,9 @@ class Naming:
         arrays = reader and any(n and t.shape for n, t in zip(self.live, graph.types, strict=True))
         for i, needed in enumerate(self.live):
             op = graph.ops[i]
-            if not needed or op.name in _TRIVIAL or op is CONST:
+            if needed and op.kind == "flow":  # a variable of its loop
+                size[i] = 0
+            if not needed or op.name in _TRIVIAL or op is CONST or op.kind == "flow":
                 continue
             inline = int(op.cost > 0) + sum(size[a] for a in graph.args[i])
             if graph.types[i].shape and op.name == "einsum" and (_moves(graph, i) or (reader and _outer(graph, i))):
@@ -63,6 +66,7 @@ class Naming:
                 while f"x{fresh}" in taken:
                     fresh += 1
                 self.names[i] = f"x{fresh}"
+                taken.add(self.names[i])
                 fresh += 1
                 inline = 0
             size[i] = inline

@@ -17,6 +17,7 @@ from symgrad.errors import ArgumentError
 from symgrad.graph import CONST, INPUT, Graph
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
+from symgrad.ops.flow import scan_at
 from symgrad.show.drawing import SMALL, Box, Drawing, Words, png, ports_width, svg, text_width
 from symgrad.show.layout import Edge, layout
 
@@ -152,7 +153,7 @@ class _Picture:
         graph = self.graph
         op, args = graph.ops[i], graph.args[i]
         b = box[i] = self._box(label(graph, i), "input" if op is INPUT else "operation", layers[i], len(args))
-        names = PORTS.get(op.name, ())
+        names = (*PORTS.get(op.name, ()), *_ports(graph, i))
         if names:
             self.inside[b] = (*names, *[""] * (len(args) - len(names)))
         self.ordered |= len(args) > 1 and not names and "commutative" not in op.facts and op.name not in _UNORDERED
@@ -210,6 +211,17 @@ class _Picture:
         drawing.height = y + MARGIN
 
 
+def _ports(graph: Graph, i: int) -> tuple[str, ...]:
+    """What the arguments of a loop are."""
+    name, args = graph.ops[i].name, graph.args[i]
+    if name == "while_loop":
+        return ("first",) * len(graph.attrs[i][1].outputs)
+    if name != "scan":
+        return ()
+    s = scan_at(graph, i)
+    return (*["passes"] * s.counted, *["first"] * s.carries, *["each"] * s.sliced)[: len(args)]
+
+
 def _places(names: list[str]) -> str:
     return " = ".join(names) if len(names) < 3 else f"{names[0]} = … ({len(names)} in all)"
 
@@ -229,6 +241,8 @@ def label(graph: Graph, i: int) -> str:
         if gathered is None or graph.value(firsts[0]) != (0 if gathered[0] == "add" else 1):
             return "loop"
         return "Σ" if gathered[0] == "add" else "Π"
+    if op.kind == "flow":
+        return _loop(graph, i)
     if op.name == "einsum":
         return EINSUMS.get(attrs[0]) or str(attrs[0]).replace("->", " → ")
     if op.name == "element":
@@ -239,6 +253,20 @@ def label(graph: Graph, i: int) -> str:
         return LABELS[op.name]
     more = [_axes(a) if isinstance(a, tuple) else str(a) for a in attrs if isinstance(a, (int, tuple))]
     return " ".join([op.name, *more])
+
+
+def _loop(graph: Graph, i: int) -> str:
+    """A loop with its passes, or a branch, and which of its results this is."""
+    name, attrs = graph.ops[i].name, graph.attrs[i]
+    if name == "cond":
+        return f"cond → {attrs[-1]}" if len(attrs[0].outputs) > 1 else "cond"
+    if name == "while_loop":
+        carries = len(attrs[1].outputs)
+        return "while → passes" if attrs[-1] == carries else f"while → carry {attrs[-1]}"
+    s = scan_at(graph, i)
+    passes = f"{'≤ ' if s.counted else ''}{s.length}{' ←' if s.reverse else ''}"
+    take = attrs[-1]
+    return f"scan × {passes} → " + (f"carry {take}" if take < s.carries else f"stack {take - s.carries}")
 
 
 def _axes(shape: Sequence[int | None]) -> str:

@@ -18,6 +18,7 @@ from symgrad.show import matrix_python
 from symgrad.show.constants import WRITTEN, as_source
 from symgrad.show.decompositions_python import decomposition
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
+from symgrad.show.loops_python import flow
 from symgrad.show.matrix_python import strength
 from symgrad.show.natural import rewritten
 from symgrad.show.places_python import helpers, literal, places
@@ -57,6 +58,7 @@ class Python:
 
     def __init__(self, names: dict[str, str]) -> None:
         self.names = names
+        self.used = {*names.values(), *_USED}
         self.constants: dict[Any, str] = {}
         """Names of constant arrays of more than a few elements."""
         self.modules = dict.fromkeys(("np", *_SCIPY, "math", "reduce"), False)
@@ -81,6 +83,8 @@ class Python:
     def array(self, walk: Walk, i: int) -> Text | None:
         """An operation on elements of which some only repeat others: NumPy does that by itself."""
         g = walk.graph
+        if g.ops[i].kind == "flow":
+            return flow(self, walk, i, _expanded)
         if g.ops[i].name in ("where", "mask") and g.types[i].shape:
             return self._cases(walk, i)
         args = matrix_python.unrepeated(g, i, walk.texts, walk.names, walk.place)
@@ -96,6 +100,7 @@ class Python:
             self.constants[data] = next(
                 n for n in ("C", *(f"C{k}" for k in range(1, len(taken) + 2))) if n not in taken
             )
+            self.used.add(self.constants[data])
         return Text(self.constants[data], ATOM)
 
     def _cases(self, walk: Walk, i: int) -> Text:
@@ -131,7 +136,10 @@ class Python:
         if name == "fold":
             return self._fold(graph, i, args, place)
         if name == "cast":
-            return Text(f"int({args[0].text})", ATOM) if attrs["dtype"] == "int64" else args[0]
+            if attrs["dtype"] != "int64":
+                return args[0]
+            whole = f"{place(args[0], ATOM)}.astype(int)" if graph.types[i].shape else f"int({args[0].text})"
+            return Text(whole, ATOM)
         if name == "gather":
             return Text(f"{place(args[0], ATOM)}[{', '.join(a.text for a in args[1:])}]", ATOM)
         if name == "stack":
@@ -211,6 +219,10 @@ class Python:
             text = f"np.where({condition.text}, {value.text}, {text})"
         return self._uses(text, ATOM)
 
+    def uses(self, text: str) -> None:
+        """Note the modules that a text calls."""
+        self._uses(text, ATOM)
+
     def _uses(self, text: str, strength: int) -> Text:
         for module in ("np", "special", "linalg"):
             if re.search(rf"(?<![.\w]){module}\.", text):
@@ -253,7 +265,7 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
     outside = {d: n for d, n in language.constants.items() if d not in listed}
     language.modules["np"] |= bool(listed)
     body = [f"    {n} = {literal(d.value)}" for d, n in listed.items()]
-    body += [f"    {n} = {text}" for n, text in written.parts]
+    body += [f"    {n} = {text}" if n else f"    {text}" for n, text in written.parts]
 
     def result(t: Tree) -> str:
         if isinstance(t, int):

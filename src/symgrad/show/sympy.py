@@ -71,6 +71,8 @@ def _one(graph: Graph, i: int, made: dict[int, Any], symbols: dict[str, Any]) ->
             shape = graph.types[i].shape
             return matrix_sympy.symbol(name, shape) if shape else sp.Symbol(name)
         return given
+    if op.kind == "flow":
+        raise UnsupportedError(f"{op.name} has no form in SymPy; use .latex() or .python()")
     args = [made[a] for a in graph.args[i]]
     if op.name == "fold":
         return _fold(graph, i, args)
