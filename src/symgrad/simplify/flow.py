@@ -15,6 +15,7 @@ from symgrad.graph import CONST, INPUT, REGISTER, Graph
 from symgrad.graph.body import Body
 from symgrad.ops.flow import Scan, scan_at, siblings
 
+BROADCAST = REGISTER["broadcast"]
 SCAN, WHILE, COND = REGISTER["scan"], REGISTER["while_loop"], REGISTER["cond"]
 Simplify = Callable[[Graph, Sequence[int]], tuple[Graph, list[int]]]
 
@@ -141,9 +142,31 @@ def written(g: Graph, s: Scan) -> list[int]:
     return [*results[:m], *(g.build(reshape, (y,), ((1, *g.types[y].lengths),)) for y in results[m:])]
 
 
+def _settled(graph: Graph, args: Sequence[int], *bodies: Body) -> tuple[Body, ...]:
+    """The bodies with the constants among the captured values `args`, their last inputs, written into them."""
+    known = [k for k, a in enumerate(args) if _constant(graph, a)]
+    if not known:
+        return bodies
+    found = []
+    for body in bodies:
+        own, start = body.graph, len(body.inputs) - len(args)
+        g = Graph()
+        seen = {i: g.input(*own.attrs[i]) for i in body.inputs}
+        seen |= {body.inputs[start + k]: graph.into(g, [args[k]])[args[k]] for k in known}
+        own.into(g, body.outputs, seen)
+        inputs = [g.input(*own.attrs[i]) for i in body.inputs]
+        found.append(Body(g, inputs, [seen[o] for o in body.outputs]))
+    return tuple(found)
+
+
+def _constant(graph: Graph, i: int) -> bool:
+    """Whether node `i` is a number, or the same number everywhere."""
+    return graph.ops[i] is CONST or (graph.ops[i] is BROADCAST and graph.ops[graph.args[i][0]] is CONST)
+
+
 def _lean_scan(graph: Graph, i: int, takes: set[int]) -> _Scan:
     s = scan_at(graph, i)
-    body, m = s.body, s.carries
+    (body,), m = _settled(graph, s.captured, s.body), s.carries
     needed = set(takes)
     while True:
         read = _read(body, (body.outputs[k] for k in needed))
@@ -207,6 +230,7 @@ class _Other:
 def _lean_while(graph: Graph, i: int, takes: set[int]) -> _Other:
     condition, body, *rest, _ = graph.attrs[i]
     args, m = graph.args[i], len(body.outputs)
+    condition, body = _settled(graph, args[m:], condition, body)
     needed = {k for k in takes if k < m} | {k for k, r in enumerate(_read(condition, condition.outputs)[:m]) if r}
     while True:
         read = _read(body, (body.outputs[k] for k in needed))
@@ -229,6 +253,7 @@ def _lean_while(graph: Graph, i: int, takes: set[int]) -> _Other:
 def _lean_cond(graph: Graph, i: int, takes: set[int]) -> _Other:
     *bodies, _ = graph.attrs[i]
     predicate, *captured = graph.args[i]
+    bodies = _settled(graph, captured, *bodies)
     kept = sorted(takes)
     read = [_read(b, (b.outputs[k] for k in kept)) for b in bodies]
     keep = [any(r) for r in zip(*read, strict=True)]
