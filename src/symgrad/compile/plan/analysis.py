@@ -25,6 +25,8 @@ from symgrad.ops.subscripts import parse
 
 CHEAP, CHEAPER = 2.0, 16.0
 """Operations up to which an element is computed anew rather than kept; and where keeping means main memory."""
+LIGHT = 6.0
+"""Operations that are done again rather than kept in main memory, if as much is read for them as would be kept."""
 CACHED = 1 << 17
 """Elements that stay in a cache."""
 
@@ -219,10 +221,15 @@ class Analysis:
         size = math.prod(self.g.types[i].lengths)
         if any(self.points(u) > size for u in users):
             return True
-        return len(users) > 1 and not (size > CACHED and cost <= CHEAPER and self._is_thin(i, size))
+        if len(users) < 2:
+            return False
+        most = size if cost <= CHEAPER else 0
+        if cost <= LIGHT:
+            most += size // 16
+        return size <= CACHED or self._behind(i) >= most
 
-    def _is_thin(self, i: int, size: int) -> bool:
-        """Whether what node `i` is written out of has fewer elements than it."""
+    def _behind(self, i: int) -> int:
+        """Elements in memory that node `i` is written out of."""
         read, stack, seen = 0, list(self.g.args[i]), set[int]()
         while stack:
             j = stack.pop()
@@ -233,7 +240,7 @@ class Analysis:
                 read += math.prod(self.g.types[j].lengths)
             else:
                 stack += self.g.args[j]
-        return read < size
+        return read
 
 
 def _multiple(g: Graph, i: int) -> tuple[Number, int]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from symgrad.compile.plan import kinds, memory
 from symgrad.compile.plan.analysis import Analysis
+from symgrad.compile.plan.boxes import boxes, is_pad, seen
 from symgrad.compile.plan.builder import Builder, Indices, Point
 from symgrad.compile.plan.calls import library
 from symgrad.compile.plan.expand import expanded
@@ -294,16 +295,17 @@ class Planner:
         products.sort(key=lambda t: not self.is_symmetric(t[1]))
         for k, (c, t, path) in enumerate(products):
             self.product(t, self.behind(view, path), c, 1.0 if k else start)
-        if rest:
+        pads = [t for t in pieces if is_pad(self.g, t[1])]
+        base = None if not products and not begun else 1.0 if products else start
+        cut = boxes(self, i, view, rest, pads, base) if len(pads) + len(rest) > 1 and pads else None
+        if cut is not None:
+            self.steps += cut
+            pieces = [t for t in pieces if t not in pads]
+        elif rest:
             b = self.builder(view.shape, i)
-            total = scaled(b, b.load(view, b.identity), 1.0 if products else start) if products or begun else None
+            total = None if base is None else scaled(b, b.load(view, b.identity), base)
             for c, t, path in rest:
-                index = b.identity
-                for j in path:
-                    read = kinds.readings(self.g, j)
-                    assert read is not None
-                    index = kinds.at(read[-1], index)
-                value = scaled(b, b.value(t, index), c)
+                value = scaled(b, b.value(t, seen(self.g, path, b.identity)), c)
                 total = value if total is None else b.body.build(ADD, (total, value))
             assert total is not None
             b.store(total, view, b.identity)
