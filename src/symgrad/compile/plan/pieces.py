@@ -93,8 +93,8 @@ def regions(p: Planner, i: int, view: View, factor: float, fresh: bool) -> list[
             b.store(b.value(a, ()), view, tuple(Index((), k) for k in place))
         return [b.nest()]
     found = []
-    for a, part in zip(args, _parts(p, i, view), strict=True):
-        if 0 in part.shape:
+    for a, part in zip(args, parts(g, i, view), strict=True):
+        if 0 in part.shape or (a in p.views and p.views[a].is_at(part)):
             continue
         b = p.builder(part.shape, i)
         value = scaled(b, b.value(a, b.identity), factor)
@@ -105,9 +105,8 @@ def regions(p: Planner, i: int, view: View, factor: float, fresh: bool) -> list[
     return found
 
 
-def _parts(p: Planner, i: int, view: View) -> Sequence[View]:
+def parts(g: Graph, i: int, view: View) -> Sequence[View]:
     """Where each argument of a `pad` or `concatenate` stands."""
-    g = p.g
     if g.ops[i].name == "pad":
         low, _, interior = g.attrs[i]
         own = g.types[g.args[i][0]].lengths

@@ -21,6 +21,7 @@ from symgrad.compile.plan.expand import expanded
 from symgrad.compile.plan.flow import flow
 from symgrad.compile.plan.kinds import HOW, LIBRARY, MAP, PRODUCT, REDUCE, REGION, SQUARES, VIEW
 from symgrad.compile.plan.pieces import diagonal, regions, scaled, thickness
+from symgrad.compile.plan.placing import forward, inverse, place_parts
 from symgrad.compile.plan.products import contraction, symmetric
 from symgrad.compile.plan.squares import squares
 from symgrad.compile.plan.steps import CONSTANT, INPUT, RESULT, TEMPORARY, Buffer, Plan, Step
@@ -65,6 +66,8 @@ class Planner:
         self.buffers: list[Buffer] = []
         self.views: dict[int, View] = {}
         """Of every node that is in memory, or a view of one."""
+        self.places: dict[int, View] = {}
+        """Of views of what is not in memory: where they are to lie if they are written out."""
         self.done: set[int] = set()
         self.steps: list[Step | _Group] = []
         self.finished: dict[int, int] = {}
@@ -79,6 +82,7 @@ class Planner:
             self.finished[i] = -1
             given.append(view.buffer)
         results = {o: self.result(o) for o in known.outputs}
+        place_parts(self)
         for i in known.order():
             self.visit(i)
         for o in known.outputs:
@@ -109,7 +113,7 @@ class Planner:
             return whole
         i = o
         while known.kinds[i] == VIEW and i not in known.memory and known.invertible(i):
-            inner = _inverse(g, i, view)
+            inner = inverse(g, i, view)
             if inner is None:
                 break
             view, i = inner, g.args[i][0]
@@ -136,9 +140,11 @@ class Planner:
                 self.done.add(i)
         elif kind == VIEW and g.args[i][0] in self.views:
             a = g.args[i][0]
-            view = _forward(g, i, self.views[a])
+            view = forward(g, i, self.views[a])
             if view is None:
-                dense = self.new(TEMPORARY, g.types[i].dtype, g.types[a].lengths)
+                own = g.types[a].lengths
+                place = self.places[i].reshaped(own) if i in self.places else None
+                dense = place or self.new(TEMPORARY, g.types[i].dtype, own)
                 self.write(a, dense, i)
                 view = dense.reshaped(g.types[i].lengths)
                 assert view is not None
@@ -326,7 +332,7 @@ class Planner:
         for j in path:
             if self.g.ops[j].name == "reshape" and self.known.splits(j):
                 return view  # with an axis more, for two places
-            inner = _inverse(self.g, j, view)
+            inner = inverse(self.g, j, view)
             assert inner is not None
             view = inner
         return view
@@ -392,22 +398,3 @@ class _Group:
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.set: set[int] = set()
-
-
-def _forward(g: Graph, i: int, view: View) -> View | None:
-    """The view that a VIEW node is of its argument's view; None where there is none."""
-    shape = g.types[i].lengths
-    read = kinds.readings(g, i)
-    if read is None:
-        return view.reshaped(shape)
-    strides, offset = kinds.strided(read[0], view.strides, view.offset, len(shape))
-    return view.with_axes(shape, strides, offset)
-
-
-def _inverse(g: Graph, i: int, view: View) -> View | None:
-    """Where the argument of an invertible VIEW node lies if the node is to lie at `view`."""
-    own = g.types[g.args[i][-1]].lengths
-    if g.ops[i].name == "reshape":
-        return view.reshaped(own)
-    (*_, labels), out = parse(g.attrs[i][0])
-    return view.with_axes(own, tuple(view.strides[out.index(x)] for x in labels))

@@ -40,6 +40,11 @@ class View(NamedTuple):
         strides = restride(self.shape, self.strides, shape)
         return None if strides is None else self.with_axes(shape, strides)
 
+    def is_at(self, other: View) -> bool:
+        """Whether the elements are the same memory."""
+        same = self[:3] == other[:3] and self.offset == other.offset
+        return same and all(n == 1 or s == t for n, s, t in zip(self.shape, self.strides, other.strides, strict=True))
+
     @property
     def is_dense(self) -> bool:
         """Whether the elements lie in C order without gaps."""
