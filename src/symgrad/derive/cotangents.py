@@ -19,12 +19,16 @@ from symgrad.derive.local import MINUS_ONE, ONE, Partials
 from symgrad.derive.loops import fold_cotangents, of_numbers
 from symgrad.graph import Graph, Node
 from symgrad.graph.node import spread
-from symgrad.ops.contraction import contract
+from symgrad.ops.contraction import contract, is_identity
 from symgrad.ops.flow import siblings
 from symgrad.ops.masks import masked
+from symgrad.ops.subscripts import parse
 
 Terms = dict[int, int]
 """base -> factor: a node of the shape of v, or ONE or MINUS_ONE."""
+
+MOST = 4
+"""Terms of a cotangent that are kept apart."""
 
 
 def cotangents(g: Graph, seeds: Mapping[int, int], wrt: Sequence[int]) -> list[int | None]:
@@ -65,8 +69,14 @@ class _Sweep:
         if terms is None:
             return
         g, depends = self.g, self.depends
+        if len(terms) > MOST:
+            terms = self.known[i] = self._gathered(terms)
         op, args = g.ops[i], g.args[i]
         if op.kind in ("linear", "multilinear"):
+            partials = self._scaling(i)
+            if partials is not None:
+                self._scaled(terms, partials)
+                return
             ct = self.total(i)
             assert ct is not None
             attrs = dict(zip(op.attrs, g.attrs[i], strict=True))
@@ -88,12 +98,50 @@ class _Sweep:
             for a, t in fold_cotangents(g, i, ct, list(dict.fromkeys(a for a in args if depends[a]))):
                 self._enter(a, t, ONE)
         else:
-            for a, p in self.local.of(i):
-                for base, factor in terms.items():
-                    if self.leading:
-                        self._enter(a, base, self.alg.product(p, factor))
-                    else:
-                        self._enter(a, self.alg.product(p, base), ONE)
+            self._scaled(terms, self.local.of(i))
+
+    def _gathered(self, terms: Terms) -> Terms:
+        """Many terms as fewer: one array for all but those that hold identities, whose products stay diagonal.
+
+        Else, as each linear operation on a long path adds a base, the products would be as the square of its length.
+        """
+        kept: Terms = {}
+        total: int | None = None
+        for base, factor in terms.items():
+            if any(is_identity(self.g, a) for a in (base, *self.g.args[base])):
+                kept[base] = factor
+            else:
+                t = self._multiplied(factor, base)
+                total = t if total is None else self.alg.sum(total, t)
+        return kept if total is None else {**kept, total: ONE}
+
+    def _scaled(self, terms: Terms, partials: Sequence[tuple[int, int]]) -> None:
+        """The cotangent `terms` of a node handed to its arguments, each times its partial."""
+        for a, p in partials:
+            for base, factor in terms.items():
+                if self.leading:
+                    self._enter(a, base, self.alg.product(p, factor))
+                else:
+                    self._enter(a, self.alg.product(p, base), ONE)
+
+    def _scaling(self, i: int) -> list[tuple[int, int]] | None:
+        """As `Partials.of`, of an einsum that multiplies each element alone, as 0.1*x does; else None.
+
+        Only where there are leading axes: their products need not be built.
+        """
+        g = self.g
+        if not self.leading or g.ops[i].name != "einsum":
+            return None
+        args, (labels, out) = g.args[i], parse(g.attrs[i][0])
+        sizes = dict(zip(out, g.types[i].lengths, strict=True))
+        found: list[tuple[int, int]] = []
+        for k, (a, own) in enumerate(zip(args, labels, strict=True)):
+            if self.depends[a]:
+                if own != out:
+                    return None
+                others = [(b, p) for n, (b, p) in enumerate(zip(args, labels, strict=True)) if n != k]
+                found.append((a, contract(g, others, out, sizes)))
+        return found
 
     def _flow(self, i: int) -> None:
         members = self.loops[siblings(self.g, i)]
