@@ -85,9 +85,14 @@ def test_backwards_and_one_in_the_other() -> None:
 
     assert sg.function(f).specialise(np.ones((2, 3))).latex() == (
         r"\begin{aligned}c_{2} &= 1 \\ d_{0} &= \frac{1}{2} \\ "
-        r"d_{k + 1} &= d_{k} A_{t, k} + c_{t + 1}, \quad k = 0, \ldots, 2 \\ "
+        r"d_{\tau + 1} &= d_{\tau} A_{t, \tau} + c_{t + 1}, \quad \tau = 0, \ldots, 2 \\ "
         r"c_{t} &= d_{3}, \quad t = 1, 0 \\ & c_{0}\end{aligned}"
     )
+
+
+def test_named_parts_of_a_pass_have_its_index() -> None:
+    text = sg.vmap(sg.grad(root)).specialise(np.array([2.0, 3.0])).latex()
+    assert r"x_{0, t} &= \left|c_{t}^{\circ 2} - a\right| > \frac{1}{2} \\" in text
 
 
 def test_symbols_do_not_clash() -> None:

@@ -14,7 +14,7 @@ from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_latex
 from symgrad.show.expanded import multiplied_out
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
-from symgrad.show.loops_latex import flow
+from symgrad.show.loops_latex import at, flow
 from symgrad.show.natural import OPPOSITE, meaning, rewritten
 from symgrad.show.places_latex import subscripted, triangular
 from symgrad.show.python import nested
@@ -75,6 +75,8 @@ class Latex:
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self.taken = taken
         self.used = set(taken)
+        self.index = ""
+        """Of the loop whose body is being written: named parts have it."""
         self.norms: dict[str, str] = {}
         self.constants: dict[Any, str] = {}
         """Names of constant arrays that are too large to be written."""
@@ -83,7 +85,7 @@ class Latex:
         return rf"\left({text}\right)"
 
     def variable(self, name: str) -> Text:
-        return Text(symbol(name), ATOM)
+        return Text(at(symbol(name), self.index) if self.index else symbol(name), ATOM)
 
     def constant(self, value: Any) -> Text:
         if isinstance(value, str):

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from symgrad.graph.body import Body
 from symgrad.ops.flow import scan_at, siblings
 from symgrad.show.formula import ATOM, Language, Text, Walk, write
 from symgrad.show.natural import meaning, rewritten
 
+_LETTER = r"(?:[a-z]|\\[a-z]+)"
 LONG = 60
 """Characters of a value that is written where it is used."""
-CARRIES, STACKS, INDICES, COUNTS = "cdsuvwg", "yzqr", "tkij", "NMT"
+CARRIES, STACKS, INDICES, COUNTS = "cdsuvwg", "yzqr", ("t", "tau", "sigma", "rho"), "NMT"
 
 
-def flow(language: Language, walk: Walk, i: int) -> Text:
+class Formula(Language, Protocol):
+    """The language of LaTeX."""
+
+    index: str
+
+
+def flow(language: Formula, walk: Walk, i: int) -> Text:
     """A result of the loop or branch at node `i`, whose recurrence is put before."""
     key = siblings(walk.graph, i)
     if key not in walk.loops:
@@ -24,7 +32,7 @@ def flow(language: Language, walk: Walk, i: int) -> Text:
 
 
 class _Writer:
-    def __init__(self, language: Language, walk: Walk, i: int) -> None:
+    def __init__(self, language: Formula, walk: Walk, i: int) -> None:
         self.language, self.walk, self.i = language, walk, i
         self.g = g = walk.graph
         key = siblings(g, i)
@@ -44,7 +52,22 @@ class _Writer:
         used = self.language.used
         name = next(n for n in (*wanted, *(f"{wanted[0]}{k}" for k in range(1, len(used) + 2))) if n not in used)
         used.add(name)
-        return self.language.variable(name).text
+        return self.symbol(name)
+
+    def index(self) -> tuple[str, str]:
+        """An index (its name, its symbol) that the loops around this one do not have."""
+        used = self.language.used
+        name = next(n for n in (*INDICES, *(f"t{k}" for k in range(1, len(used) + 2))) if n not in used)
+        used.add(name)
+        return name, self.symbol(name)
+
+    def symbol(self, name: str) -> str:
+        """The name in LaTeX, without the index of a loop around it."""
+        language = self.language
+        around, language.index = language.index, ""
+        text = language.variable(name).text
+        language.index = around
+        return text
 
     def carry(self, first: Text, forward: bool) -> str:
         """A symbol for what begins as this: h for h_0."""
@@ -54,7 +77,7 @@ class _Writer:
         if name in ("", "x") or others or name in self.language.used:  # x_1 is a named part
             return self.fresh(CARRIES)
         self.language.used.add(name)
-        return self.language.variable(name).text
+        return self.symbol(name)
 
     def short(self, text: Text) -> Text:
         """The text, named if it is long."""
@@ -64,13 +87,16 @@ class _Writer:
         self.line(f"{name} &= {text.text}")
         return Text(name, ATOM)
 
-    def body(self, body: Body, outputs: Sequence[int], given: Sequence[Text], called: Sequence[str] = ()) -> list[Text]:
+    def body(
+        self, body: Body, outputs: Sequence[int], given: Sequence[Text], called: Sequence[str] = (), index: str = ""
+    ) -> list[Text]:
         """The texts of these outputs, the first of which have lines by the names that they are `called`.
 
-        Named parts are put before.
+        Named parts are put before, with the loop's index.
         """
         own, roots = rewritten(body.graph, [body.outputs[k] for k in outputs], meaning, read=True)
         names = [body.graph.attrs[i][0] for i in body.inputs]
+        around, self.language.index = self.language.index, index or self.language.index
         lines: dict[int, tuple[Text, str]] = {}
         for r, name in zip(roots, called, strict=False):
             if own.args[r] and r not in lines:
@@ -78,6 +104,7 @@ class _Writer:
         written = write(own, roots, self.language, dict(zip(names, given, strict=True)), lines)
         for n, text in written.parts:
             self.line(f"{self.language.variable(n).text} &= {text}" if n else text)
+        self.language.index = around
         for text, name in zip(written.outputs, called, strict=False):
             if text != name:
                 self.line(f"{name} &= {text}")
@@ -96,20 +123,21 @@ class _Writer:
                 count = self.fresh(COUNTS)
                 self.line(f"{count} &= {self.args[0].text}")
         carries = [self.carry(x, not s.reverse) for x in values[:m]]
-        t = self.fresh(INDICES)
+        index, t = self.index()
         old, new = (f"{t} + 1", t) if s.reverse else (t, f"{t} + 1")
         begin, end = (count, "0") if s.reverse else ("0", count)
         for c, x in zip(carries, values[:m], strict=True):
-            if _at(c, begin) != x.text:
-                self.line(f"{_at(c, begin)} &= {x.text}")
-        given = [Text(_at(c, old), ATOM) for c in carries]
-        given += [Text(_at(x.text if x.strength >= ATOM else rf"\left({x.text}\right)", t), ATOM) for x in slices]
-        texts = self.body(s.body, [*range(m), *stacked], [*given, *held], [_at(c, new) for c in carries])
+            if at(c, begin) != x.text:
+                self.line(f"{at(c, begin)} &= {x.text}")
+        given = [Text(at(c, old), ATOM) for c in carries]
+        given += [Text(at(x.text if x.strength >= ATOM else rf"\left({x.text}\right)", t), ATOM) for x in slices]
+        texts = self.body(s.body, [*range(m), *stacked], [*given, *held], [at(c, new) for c in carries], t)
         stacks = {k: self.fresh(STACKS) for k in stacked}
         for y, x in zip(stacks.values(), texts[m:], strict=True):
-            self.line(f"{_at(y, t)} &= {x.text}")
+            self.line(f"{at(y, t)} &= {x.text}")
         self.last(t, _range(count, s.reverse))
-        return [Text(_at(c, end), ATOM) for c in carries] + [
+        self.language.used.discard(index)
+        return [Text(at(c, end), ATOM) for c in carries] + [
             Text(stacks.get(k, ""), ATOM) for k in range(m, len(s.body.outputs))
         ]
 
@@ -123,16 +151,17 @@ class _Writer:
         m = len(body.outputs)
         held = [self.short(x) for x in self.args[m:]]
         carries = [self.carry(x, True) for x in self.args[:m]]
-        t, count = self.fresh(INDICES), self.fresh(COUNTS)
+        (index, t), count = self.index(), self.fresh(COUNTS)
         for c, x in zip(carries, self.args[:m], strict=True):
-            if _at(c, "0") != x.text:
-                self.line(f"{_at(c, '0')} &= {x.text}")
-        given = [Text(_at(c, t), ATOM) for c in carries] + held
-        (goes_on,) = self.body(condition, [0], given)
-        self.body(body, range(m), given, [_at(c, f"{t} + 1") for c in carries])
+            if at(c, "0") != x.text:
+                self.line(f"{at(c, '0')} &= {x.text}")
+        given = [Text(at(c, t), ATOM) for c in carries] + held
+        (goes_on,) = self.body(condition, [0], given, index=t)
+        self.body(body, range(m), given, [at(c, f"{t} + 1") for c in carries], t)
         self.last(t, rf"0, \ldots, {count} - 1")
         self.line(rf"{count} &= \min\left\{{{t} : \text{{not }} {goes_on.text}\right\}}")
-        return [Text(_at(c, count), ATOM) for c in carries] + [Text(count, ATOM)]
+        self.language.used.discard(index)
+        return [Text(at(c, count), ATOM) for c in carries] + [Text(count, ATOM)]
 
     def cond(self) -> list[Text]:
         yes, no, _ = self.g.attrs[self.i]
@@ -148,9 +177,9 @@ class _Writer:
         return [found.get(k, Text("", ATOM)) for k in range(len(yes.outputs))]
 
 
-def _at(symbol: str, index: str) -> str:
+def at(symbol: str, index: str) -> str:
     """With an index, beside one that it may have."""
-    indexed = re.fullmatch(r"(\{.*\}|[A-Za-z])_\{([a-z](?:, [a-z])*)\}", symbol)
+    indexed = re.fullmatch(rf"(\{{.*\}}|[A-Za-z])_\{{({_LETTER}(?:, {_LETTER})*)\}}", symbol)
     if indexed:
         return f"{indexed[1]}_{{{indexed[2]}, {index}}}"
     return f"{{{symbol}}}_{{{index}}}" if re.search(r"[_^]", symbol) else f"{symbol}_{{{index}}}"

@@ -126,6 +126,7 @@ class _Writer:
             else:
                 self.line(f"{STEP}{y}[{t}] = {text}")
         self.assign(carries, texts[:m], STEP)
+        self.language.used.discard(t)
         for line in later:
             self.line(line)
         if len(self.walk.before) == before:
