@@ -14,7 +14,7 @@ from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_latex
 from symgrad.show.expanded import multiplied_out
 from symgrad.show.formula import ATOM, POWER, PRODUCT, SIGN, Factor, Place, Text, Walk, inline, loop_index, write
-from symgrad.show.loops_latex import at, flow
+from symgrad.show.loops_latex import flow
 from symgrad.show.natural import OPPOSITE, meaning, rewritten
 from symgrad.show.places_latex import subscripted, triangular
 from symgrad.show.python import nested
@@ -85,7 +85,8 @@ class Latex:
         return rf"\left({text}\right)"
 
     def variable(self, name: str) -> Text:
-        return Text(at(symbol(name), self.index) if self.index else symbol(name), ATOM)
+        text = symbol(name)
+        return Text(f"{text[:-1]}, {self.index}}}" if self.index and text.endswith("}") else text, ATOM)
 
     def constant(self, value: Any) -> Text:
         if isinstance(value, str):
