@@ -16,6 +16,7 @@ from symgrad.graph import CONST, INPUT, Graph, Node, Type
 from symgrad.graph.tree import Csr, Tree
 from symgrad.ops.control import accumulates, parts
 from symgrad.show import matrix_sympy
+from symgrad.show.expanded import multiplied_out
 
 CLASSES: dict[str, Any] = {name: cls for table in (dialect.FOLDED, dialect.SAME) for cls, name in table.items()}
 CONSTANTS = {name: constant for constant, name in dialect.NAMED.items()}
@@ -30,6 +31,7 @@ LARGE = 64
 
 def expressions(graph: Graph, outputs: Sequence[int], symbols: dict[str, Any]) -> list[Any]:
     """One SymPy object per output: a scalar expression or a Matrix (an Array for three axes or more)."""
+    graph, outputs = multiplied_out(graph, outputs)
     live = graph.reach(outputs)
     uses = [0] * len(graph)
     follows: dict[int, str] = {}  # by whose first argument, or any where order does not matter
