@@ -157,7 +157,6 @@ CASES = [
     Case("ht", "complicated, 100", _of(hand, 100, 544, True), "objective", "jacobian"),
     Case("ode", "n=40,s=20", _of(ode, 40, 20), "primal", "gradient"),
     Case("ode", "n=10000,s=10", _of(ode, 10_000, 10), "primal", "gradient"),
-    Case("ode", "n=10000,s=100", _of(ode, 10_000, 100), "primal", "gradient", quick=False),
     Case("lstm", "l=2,c=1024", _of(lstm, 2, 1024), "objective", "jacobian"),
     Case("lstm", "l=4,c=4096", _of(lstm, 4, 4096), "objective", "jacobian", 0.040, quick=False),
     *(Case("particle", mode, _of(particle, 0.0), None, mode) for mode in ("ff", "fr", "rf", "rr")),
