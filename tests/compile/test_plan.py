@@ -174,3 +174,17 @@ def test_powers_of_a_softmax_are_taken_once(shape: tuple[int, ...], axis: int) -
     p = plan(*f.program)
     assert sum(op.name == "exp" for n in nests(p) for op in n.body.ops) == 1
     np.testing.assert_allclose(Program(p)([x])[0], special.softmax(x, axis=axis), rtol=1e-14)
+
+
+def test_products_of_two_dtypes() -> None:
+    """A matrix that much is done with is converted for BLAS; for a vector, the loops that read it convert."""
+    x, w = RNG.standard_normal((60, 40)).astype("float32"), RNG.standard_normal((40, 30))
+    g = Graph()
+    a, b = g.input("a", Type("float32", (60, 40))), g.input("b", Type("float64", (40, 30)))
+    p = plan(g, [a, b], [contract(g, [(a, (0, 1)), (b, (1, 2))], (0, 2))])
+    assert [type(s) for s in p.steps] == [Nest, Gemm]
+    np.testing.assert_allclose(Program(p)([x, w])[0], x @ w, rtol=1e-12)
+    f = sg.function(lambda x, w: x @ w).specialise(np.tile(x, (4, 1)), w[:, 0])
+    q = plan(*f.program)
+    assert [type(s) for s in q.steps] == [Nest]
+    np.testing.assert_allclose(f(np.tile(x, (4, 1)), w[:, 0]), np.tile(x, (4, 1)) @ w[:, 0], rtol=1e-12)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from symgrad.compile.plan.kinds import label_sizes
 from symgrad.compile.plan.packed import packed
 from symgrad.compile.plan.signs import as_gram, is_large
 from symgrad.graph import CONST, REGISTER, Graph, Node
@@ -13,13 +15,18 @@ from symgrad.ops.contraction import Part, contract
 from symgrad.ops.repeated import repeated
 from symgrad.ops.subscripts import parse
 
+WORTH = 8
+"""Multiplications per element of an array from which on it is converted for BLAS."""
+
 
 def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
     """`outputs` in a new graph without such operations; the same graph where there are none."""
     graph, outputs = packed(graph, outputs)
     live = graph.reach(outputs)
     large = [n and is_large(graph, i) for i, n in enumerate(live)]
-    if not any(n and (op.name == "logsumexp" or k) for op, n, k in zip(graph.ops, live, large, strict=True)):
+    mixed = [n and _is_mixed(graph, i) for i, n in enumerate(live)]
+    expands = [n and op.name == "logsumexp" for op, n in zip(graph.ops, live, strict=True)]
+    if not any(large) and not any(mixed) and not any(expands):
         return graph, list(outputs)
     out = Graph()
     new: dict[int, int] = {}
@@ -37,10 +44,26 @@ def expanded(graph: Graph, outputs: Sequence[int]) -> tuple[Graph, list[int]]:
         elif op.name == "exp" and (share := _share(out, args[0], sums)) is not None:
             new[i] = share
         else:
+            if mixed[i]:
+                args = tuple([_as(out, a, graph.types[i].dtype) for a in args])
             new[i] = out.add(op, args, graph.attrs[i], graph.types[i])
             if large[i]:
                 new[i] = as_gram(out, new[i])
     return out, [new[o] for o in outputs]
+
+
+def _is_mixed(g: Graph, i: int) -> bool:
+    """Whether node `i` is a product of a float32 and a float64 array for which BLAS is worth a copy of the first."""
+    if g.ops[i].name != "einsum" or len(g.args[i]) != 2:
+        return False
+    if {g.types[a].dtype for a in g.args[i]} != {"float32", "float64"}:
+        return False
+    points = math.prod(label_sizes(g, i).values())
+    return all(points >= WORTH * math.prod(g.types[a].lengths) for a in g.args[i])
+
+
+def _as(g: Graph, i: int, dtype: str) -> int:
+    return i if g.types[i].dtype == dtype else g.build(REGISTER["cast"], (i,), (dtype,))
 
 
 class _Sum(NamedTuple):

@@ -119,7 +119,7 @@ def is_product(g: Graph, i: int) -> bool:
     if m == 1 and n == 1:
         return False
     if m == 1 or n == 1:
-        return m * n * k >= GEMV
+        return m * n * k >= GEMV and not any(g.ops[x].name == "cast" for x in g.args[i])  # nests convert as they load
     if batch and m * n <= FEW:
         return False
     return m * n * k >= GEMM
