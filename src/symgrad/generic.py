@@ -160,7 +160,10 @@ class PythonFunction(Shown):
         return self._prepared(args, named)[0].function
 
     def _prepared(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Specialised, list[Any]]:
-        values = self._bound(args, named)
+        return self._of_values(self._bound(args, named))
+
+    def _of_values(self, values: tuple[Any, ...]) -> tuple[Specialised, list[Any]]:
+        """(the function for such values of the parameters, the numbers among their leaves)."""
         leaves, spec = flatten(values)
         if any(type(x) is int for x in leaves) and self._floats:
             values = tuple(_with_floats(v) if k in self._floats else v for k, v in enumerate(values))

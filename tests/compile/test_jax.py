@@ -241,3 +241,11 @@ def test_python_functions_of_pytrees():
 def test_what_is_not_there_is_named():
     with pytest.raises(sg.UnsupportedError, match="JAX back end has no 'jv'"):
         sg.function([x], sp.besselj(0, x)).jax()
+
+
+def test_parameters_of_any_number() -> None:
+    def scaled(*xs, **more):
+        return xs[0] * xs[1] * more.get("by", 1.0)
+
+    assert sg.function(scaled).jax()(2.0, 3.0) == 6.0
+    assert sg.function(scaled).jax()(2.0, 3.0, by=2.0) == 12.0

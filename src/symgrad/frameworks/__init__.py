@@ -44,7 +44,7 @@ def traced(f: Any, values: Sequence[Any], like: Callable[[Any], Any]) -> tuple[A
         if array is not None:
             own[id(array)] = x
         looks.append(x if array is None else array)
-    made, numbers = f._prepared(Structure(spec, (NUMBER,) * len(leaves)).nest(looks), {})
+    made, numbers = f._of_values(Structure(spec, (NUMBER,) * len(leaves)).nest(looks))
     return made, [own.get(id(x), x) for x in numbers]
 
 
