@@ -129,6 +129,28 @@ def test_source_gives_the_same() -> None:
     np.testing.assert_allclose(run(many, x), many(x), rtol=1e-12)
 
 
+def solves(A, v):
+    """The matrices do not depend on the carry, so that all of them are solved at once in a derivative."""
+    c, ys = sg.scan(lambda c, r: (np.linalg.solve(3 * np.eye(3) + np.outer(r, r), c), np.sum(c**2)), v, A)
+    return np.sum(c) + np.sum(ys)
+
+
+def gathers(A, v):
+    return np.sum(sg.fori_loop(0, 3, lambda i, s: s + A[i] * s[i] + A[:, i], v))
+
+
+def choices(A, v):
+    a, b, c = sg.cond(v[0] > 0, lambda: (A @ v, A.T, 1), lambda: (v, A, 2))
+    return np.sum(a) * c + np.sum(b**2)
+
+
+@pytest.mark.parametrize("f", [solves, gathers, choices])
+def test_source_of_derivatives_gives_the_same(f) -> None:
+    A, v = np.random.default_rng(0).normal(size=(3, 3)), np.ones(3)
+    for g in (sg.function(f), sg.grad(f, wrt=0), sg.hessian(f, wrt=1)):
+        np.testing.assert_allclose(run(g, A, v), g(A, v), rtol=1e-9, atol=1e-12)
+
+
 def test_source_says_when_a_loop_would_go_on() -> None:
     def f(x):
         return sg.while_loop(lambda s: s > 0, lambda s: s / 2, x, limit=20)

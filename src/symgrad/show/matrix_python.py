@@ -30,10 +30,8 @@ def array(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | No
         if isinstance(found, Diagonal):
             return Text(f"np.diag({args[0].text})", ATOM)
         return _einsum(graph, i, args, place)
-    if name == "solve" and len(graph.types[i].shape) > 2:
-        n, *_ = shape = graph.types[i].shape
-        flat = f"{place(args[1], ATOM)}.reshape({n}, -1)"
-        return Text(f"np.linalg.solve({args[0].text}, {flat}).reshape{shape}", ATOM)
+    if name == "solve" and (len(graph.types[i].shape) > 2 or len(graph.types[graph.args[i][0]].shape) > 2):
+        return _solved(graph, i, args, place)
     if name == "broadcast":
         if graph.types[graph.args[i][0]].shape:
             return Text(f"np.broadcast_to({args[0].text}, {attrs[0]})", ATOM)
@@ -64,6 +62,20 @@ def scaled(numbers: Sequence[str], product: str) -> Text:
             below.append(found[2])
     text = "*".join([*above, product]) + "".join(f"/{d}" for d in below)
     return Text(f"-{text}", SIGN) if minus else Text(text, PRODUCT)
+
+
+def _solved(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
+    """Matrices in front, one by one; right sides of several axes as columns of one matrix."""
+    shape = graph.types[i].shape
+    lead = len(graph.types[graph.args[i][0]].shape) - 2
+    matrix, right = args[0].text, place(args[1], ATOM)
+    columns = len(shape) - lead - 1
+    if columns == 0:
+        return Text(f"np.linalg.solve({matrix}, {right}[..., None])[..., 0]", ATOM)
+    if columns == 1:
+        return Text(f"np.linalg.solve({matrix}, {args[1].text})", ATOM)
+    rows = ", ".join(map(str, shape[: lead + 1]))
+    return Text(f"np.linalg.solve({matrix}, {right}.reshape({rows}, -1)).reshape{shape}", ATOM)
 
 
 def unrepeated(
