@@ -71,6 +71,17 @@ GRADIENTS = {
         r"\text{otherwise}\end{cases}",
     ),
     "root": (lambda x: np.sum(np.sqrt(x)), (x4,), r"\frac{1}{2} \mathbf{1} \oslash x^{\circ \frac{1}{2}}"),
+    "distances": (
+        lambda X: np.sum(np.sum((X[:, None] - X[None]) ** 2, -1) ** 3),
+        (np.arange(12.0).reshape(4, 3),),
+        None,
+    ),
+    "kernel": (
+        lambda t, X: np.sum(np.exp(t * np.sum((X[:, None] - X[None]) ** 2, -1))),
+        (0.5, np.arange(12.0).reshape(4, 3)),
+        r"\begin{aligned}x_{0} &= \left[\sum_{k} \left(X_{ik} - X_{jk}\right)^{2}\right]_{ij} \\ & "
+        r"\operatorname{tr}\left(\left(e^{\circ t x_{0}}\right)^{T} x_{0}\right)\end{aligned}",
+    ),
     "large constant": (
         lambda w: np.sum((TABLE @ w) ** 2),
         (x6,),
@@ -112,3 +123,14 @@ def test_constants_have_names_that_nothing_else_has() -> None:
     text = sg.grad(lambda C, w: np.sum((TABLE @ (C * (other @ w))) ** 2)).latex(x6, x6)
     assert text.startswith(r"\begin{aligned}C_{1} &\in \mathbb{R}")
     assert r"C_{2} &\in \mathbb{R}" in text
+
+
+def test_the_second_derivative_of_the_exponential_has_both_forms() -> None:
+    A = np.sin(np.arange(9.0)).reshape(3, 3) / 2
+    f = sg.hessian(lambda A: np.trace(scipy.linalg.expm(A))).specialise(A)
+    assert r"L_{\exp}" in f.latex()
+    source = f.python()
+    assert "from scipy import linalg" in source
+    scope: dict = {}
+    exec(source, scope)  # our own text, as a user would run it
+    np.testing.assert_allclose(scope["hessian_lambda"](A), f(A), rtol=1e-11)

@@ -60,6 +60,7 @@ FUNCTIONS: dict[str, str] = {
     "sign": r"\operatorname{sgn}",
     "heaviside": r"\theta",
     "det": r"\det",
+    "expm_frechet": r"L_{\exp}",
     "trace": r"\operatorname{tr}",
 }
 """Function application: name(arguments)."""

@@ -96,6 +96,14 @@ def dft(x, sign):
     y = np.fft.fft(z) if sign < 0 else np.fft.ifft(z, norm="forward")
     return np.stack([y.real, y.imag], axis=-1)
 ''',
+    "expm_frechet": '''
+def expm_frechet(a, e):
+    """The derivative of the exponential at a in the direction e: the upper right block of exp([[a, e], [0, a]])."""
+    a, e = np.broadcast_arrays(a, e)
+    n = a.shape[-1]
+    whole = np.block([[a, e], [np.zeros_like(a), a]])
+    return linalg.expm(whole)[..., :n, n:]
+''',
     "argcummax": '''
 def argcummax(x):
     """The place of the largest element so far along the last axis."""
@@ -148,6 +156,7 @@ def linear_recurrence(a, b):
     return jax.lax.associative_scan(joined, np.broadcast_arrays(a, b), axis=-1)[1]
 ''',
     "dft": HELPERS["dft"],
+    "expm_frechet": HELPERS["expm_frechet"],
 }
 """Those helpers as JAX has them, which changes no array in place."""
 

@@ -122,7 +122,12 @@ class Latex:
                 return self.operation(g, i, args, walk.place)
             zero = self.constant(0)
             return self.cases([(args[1], args[0])], args[2] if len(args) > 2 else zero, walk.place)
-        return Writer(walk.graph, walk.texts, walk.names, walk.place, self.constant, self.norms).array(i)
+
+        def written(graph: Graph, root: int, given: dict[int, Text]) -> Text:
+            (text,) = inline(graph, [root], self, given)
+            return text
+
+        return Writer(walk.graph, walk.texts, walk.names, walk.place, self.constant, written, self.norms).array(i)
 
     def operation(self, graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text:
         op = graph.ops[i]

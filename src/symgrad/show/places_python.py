@@ -34,6 +34,8 @@ def places(graph: Graph, i: int, args: Sequence[Text], place: Place) -> Text | N
     if name not in LAST and name not in _FORMS and name not in HELPERS:
         return None
     rank = len(graph.types[graph.args[i][0]].shape)
+    if name == "expm_frechet" and all(len(graph.types[a].shape) == 2 for a in graph.args[i]):
+        return None  # which SciPy has
     first = args[0].text
     if name in LAST:
         return Text(f"{LAST[name]}({first})" if rank == 1 else f"{LAST[name]}({first}, axis=-1)", ATOM)

@@ -280,7 +280,8 @@ def source(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], tree: Tr
 
     body.append(f"    return {result(tree)}")
     own = helpers("\n".join(body))
-    language.modules["np"] |= bool(own)
+    for code in own:
+        language._uses(code, ATOM)
     lines = []
     if language.modules["math"]:
         lines.append("import math")

@@ -9,7 +9,7 @@ Other arrays of more than two axes are written by their indices.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -50,6 +50,8 @@ class Writer(NamedTuple):
     named: Container[int]
     place: Place
     constant: Constant
+    written: Callable[[Graph, int, dict[int, Text]], Text]
+    """A formula of numbers, given the texts of its inputs."""
     norms: dict[str, str]
     """Of the texts of sums of squares, those of the norms."""
 
@@ -238,7 +240,7 @@ class Writer(NamedTuple):
                 return Text(rf"\operatorname{{einsum}}\left({names}\right)", ATOM)
             letters = dict(zip([*labels, *summed], _INDICES, strict=False))
             powers = Counter(self._indexed(f, letters) for f in ordered)
-            factors = [f"{p}^{{{n}}}" if n > 1 else p for p, n in powers.items()]
+            factors = [_to_the(p, n) for p, n in powers.items()]
             total = [rf"\sum_{{{', '.join(letters[x] for x in summed)}}}"] if summed else []
             own = [] if common else scale
             texts.append((t.number < 0, " ".join(spaced([*own, *total, *factors])) or "1"))
@@ -311,6 +313,11 @@ class Writer(NamedTuple):
             return self._indexed(((link._replace(across=False),), labels[::-1]), letters)
         if others:
             return rf"\left({' '.join(spaced(self._opened(chain)))}\right)_{{{index}}}"
+        if len(labels) > 2 and link.node not in self.named:
+            own = Elements(self.graph, self.texts, self.named, self.place, self.constant)
+            formula = own.at(link.node, [letters[x] for x in labels])
+            if formula is not None:
+                return self.place(self.written(*formula), PRODUCT)
         return subscripted(self.texts[link.node], index, self.place)
 
     def _scale(self, t: Term) -> list[str]:
@@ -389,3 +396,9 @@ class Writer(NamedTuple):
     def _opened(self, chain: Sequence[Link]) -> tuple[str, ...]:
         """The factors of a chain, with the products in it taken apart."""
         return self._factors(opened(self.graph, chain, self.named))
+
+
+def _to_the(factor: str, n: int) -> str:
+    if n == 1:
+        return factor
+    return rf"\left({factor}\right)^{{{n}}}" if "^" in factor or " " in factor else f"{factor}^{{{n}}}"
