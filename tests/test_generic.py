@@ -500,16 +500,15 @@ def test_lists_are_containers() -> None:
     assert np.array_equal(
         sg.function(lambda A, x: np.array(A) @ np.array(x))([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]), [3.0, 7.0]
     )
-    with pytest.raises(TypeError, match="unsupported operand") as e:
+    with pytest.raises(sg.TraceError, match="A is a list of traced numbers, not an array"):
         sg.function(lambda A, x: A @ x)([[1.0, 2.0]], [1.0, 2.0])
-    assert e.value.__notes__ == ["a list is a container of numbers here: give an array, or write np.array(x)"]
 
 
 def test_arrays_of_frameworks() -> None:
-    """Taken by their numbers; a tensor that records its own derivative is refused by torch."""
+    """Taken by their numbers; a tensor that records its own derivative is refused."""
     assert np.array_equal(square(torch.tensor([1.0, 2.0], dtype=torch.float64)), [1.0, 4.0])
     assert square(jnp.array([1.0, 2.0])).dtype == np.float32
-    with pytest.raises(RuntimeError, match="detach"):
+    with pytest.raises(sg.DtypeError, match="can't be read as numbers: .*detach"):
         square(torch.tensor([1.0], requires_grad=True))
 
 

@@ -6,6 +6,7 @@ of their kind, or takes the one that it made before. Transforms take a PythonFun
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -174,7 +175,7 @@ class PythonFunction(Shown):
         for k, x in enumerate(leaves):
             if static is not None and k in static:
                 key.append(static_key(x))
-            elif x.__class__ is np.ndarray or isinstance(x, np.generic):
+            elif x.__class__ is np.ndarray or (isinstance(x, np.generic) and not isinstance(x, np.bool_)):
                 key.append((x.shape, x.dtype))
                 numbers.append(x)
             elif x.__class__ is float or x.__class__ is int:
@@ -208,7 +209,10 @@ class PythonFunction(Shown):
         try:
             bound = self.signature.bind(*args, **named)
         except TypeError as e:
-            raise ArgumentError(f"{self.name}{self.signature}: {e}") from None
+            known = ", ".join(self.names)
+            close = [m[0] for n in named if n not in self.names and (m := difflib.get_close_matches(n, self.names, 1))]
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ArgumentError(f"{self.name}: {e}{hint or '.'} It takes: {known}") from None
         given = set(bound.arguments)
         bound.apply_defaults()
         values = [bound.arguments[n] for n in self.names]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ class Fixed(int):
 
 DEFINING: list[type] = [
     Fixed,
-    *(bool, str, bytes, type(None), type(Ellipsis), slice, type, np.dtype),
+    *(bool, np.bool_, str, bytes, type(None), type(Ellipsis), slice, type, np.dtype, ModuleType),
     *(np.ufunc, functools.partial, Function, type(np._NoValue)),  # type: ignore[attr-defined]
 ]
 """Types of values that are part of a definition, as functions are; they do not change."""
@@ -66,12 +67,25 @@ def as_array(function: str, x: Any) -> Any:
         for kind in type(x).__mro__:
             if kind.__name__ in _MEANINGS and kind.__module__.startswith("numpy"):
                 raise DtypeError(f"{function}: {_MEANINGS[kind.__name__]}")
-        array = np.asarray(x)
+        try:
+            array = np.asarray(x)
+        except (TypeError, RuntimeError) as e:  # of a tensor that NumPy has no dtype for, or that is being derived
+            raise DtypeError(f"{function}: {_shown(x)} can't be read as numbers: {e}") from e
         if array.dtype.kind in "biuf":
             return array
+        raise DtypeError(f"{function}: {_shown(x)} is no array of real numbers, its dtype is {array.dtype}")
+    if type(x).__module__.startswith("scipy.sparse"):
+        raise DtypeError(f"{function}: a sparse matrix of SciPy as an argument; give its .toarray()")
     if callable(x):
         raise ArgumentError(f"{function}: name the function {x!r:.40} as static: sg.function(f, static=...)")
-    raise DtypeError(f"{function}: {type(x).__name__} {x!r:.40} is no array of real numbers")
+    raise DtypeError(
+        f"{function}: {_shown(x)} is no array of real numbers; if it is a part of the definition, name the argument in "
+        "sg.function(f, static=...)"
+    )
+
+
+def _shown(x: Any) -> str:
+    return " ".join(f"{type(x).__name__} {x!r:.40}".split())
 
 
 def type_of(function: str, name: str, x: Any) -> Type:

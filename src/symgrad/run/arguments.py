@@ -47,7 +47,10 @@ def as_array(function: str, name: str, value: Any, type: Type) -> Any:
     dtype = np.dtype(type.dtype)
     if value.__class__ is int and dtype.kind == "f":
         value = _rounded(value)  # NumPy would make an object of one beyond 64 bits
-    given = value if isinstance(value, np.ndarray) else np.asarray(value)
+    try:
+        given = value if isinstance(value, np.ndarray) else np.asarray(value)
+    except RuntimeError as e:  # of a tensor that is being derived
+        raise DtypeError(f"{function}: {name} can't be read as numbers: {e}") from e
     if given.__class__.__name__ == "MaskedArray":
         raise DtypeError(f"{function}: the mask of {name} would be lost; give {name}.filled(value)")
     if given.dtype.kind not in "biuf":

@@ -289,7 +289,7 @@ def mask(x: Any) -> Any:
     return x[x > 0]  # here
 
 
-@refused("a NumPy array can't be indexed with a traced one: write np.take(array, i)")
+@refused("a NumPy array can't be indexed with a traced one: write np.take(TABLE, x.astype(int), axis=0)")
 def look_up(x: Any) -> Any:
     return TABLE[x.astype(int)]  # here
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.place import line
+from symgrad.define.numpy.place import expression, last_frame, line, users_frame
 
 REFUSED: dict[Any, str] = {}
 """Functions that can't be traced, and what to write instead."""
@@ -61,33 +63,122 @@ _DECISIONS = (
 """What stands in a line that asks for a truth value, and what to write instead; the first that is found."""
 
 
+_KNOWN = r"(?:scipy|sp|special|sc|sl|linalg|stats|np|numpy)(?:\.\w+)+"
+"""How users call functions of NumPy and SciPy."""
+
+
 def as_numbers(what: str) -> str:
-    """The message for a use that needs the numbers themselves, by what stands in the user's line."""
-    _, text = line()
-    function = re.search(r"\bmath\.(\w+)", text)
+    """The message for a use that needs the numbers themselves, by what the user's line is working out."""
+    found, after = expression()
+    text = found or line()[1]
+    is_target = re.match(r"\s*[-+*/@%&|^]*=[^=]", after) if found else re.search(r"\]\s*[-+*/@%&|^]*=[^=]", text)
+    call = _function_of(text)
+    function = re.match(r"math\.(\w+)", call) if found else re.search(r"\bmath\.(\w+)", text)
     if function:
         name = _MATH.get(function[1]) or (f"np.{function[1]}" if hasattr(np, function[1]) else "")
         return f"math.{function[1]} takes a number, not a traced array" + (f": write {name}" if name else "")
-    if re.search(r"\]\s*[-+*/@%&|^]*=[^=]", text):
+    if is_target and (text.endswith("]") or not found):
         return (
             "a NumPy array can't hold a traced value: build the result with np.array, np.concatenate or np.where, "
             "or start from a traced array, as in out = np.zeros_like(x)"
         )
     if re.search(r"\b(np|numpy)\.[rc]_\[", text):
         return "np.r_ and np.c_ take numbers: write np.concatenate([a, b]) or np.column_stack([a, b])"
-    called = re.search(r"\b((?:scipy|sp|special|sc|sl|linalg|stats|np|numpy)(?:\.\w+)+)\(", text)
+    listed = _traced_list(text)
+    if listed:
+        return listed
+    if what == "a NumPy array" and text.endswith("]"):
+        return _indexed(text)
+    called = re.fullmatch(f"({_KNOWN})", call) if found else re.search(rf"\b({_KNOWN})\(", text)
     if called:
         return f"{called[1]} takes numbers, not a traced array: {_hint(called[1])}"
-    if what == "a NumPy array" and re.search(r"\w\[", text):
-        return (
-            "a NumPy array can't be indexed with a traced one: write np.take(array, i), or give the array as an "
-            "argument of the function"
-        )
+    array, _, name = call.rpartition(".")
+    if array and hasattr(np.ndarray, name) and hasattr(np, name):
+        return f"{call} takes numbers, not a traced array: write np.{name}({array}, ...)"
+    if what == "a NumPy array" and not found and re.search(r"\w\[", text):
+        return _indexed("")
+    _, module = users_frame()
+    for library, instead in _OTHERS.items():
+        if module.startswith(library):
+            return f"{library} takes numbers, not a traced array: write {instead}"
     leave = "leave float() out: a traced number is one already" if what == "a Python float" else ""
     return (
         f"{what} of a traced array, whose numbers are not known while the function is traced: "
         f"{leave or 'stay with NumPy functions of the array'}, or {STATIC_HINT}"
     )
+
+
+_OTHERS = {
+    "scipy.sparse": "A.toarray() @ x for A @ x",
+    "pandas": "table.to_numpy() for a Series or DataFrame",
+    "torch": "it with NumPy's functions, which sg.function hands to PyTorch by .torch()",
+}
+"""Libraries that may be given a traced array, and what to write instead."""
+
+
+def _opened(text: str, brackets: str) -> int:
+    """Where the bracket is opened that `text` ends with."""
+    depth = 0
+    for at in range(len(text) - 1, -1, -1):
+        depth += (text[at] == brackets[1]) - (text[at] == brackets[0])
+        if not depth:
+            return at
+    return 0
+
+
+def _function_of(text: str) -> str:
+    """The name of what is called, where `text` is a call (of what a call gave, too: np.vectorize(f)(x)); else ""."""
+    name = text
+    while name.endswith(")"):
+        name = name[: _opened(name, "()")]
+    return name if name != text and re.fullmatch(r"[\w.]+", name) else ""
+
+
+def _indexed(text: str) -> str:
+    """The message for an array of NumPy with traced places, at the end of `text`."""
+    at = _opened(text, "[]")
+    array, place = text[:at], text[at + 1 : -1]
+    simple = bool(array) and not re.search(r"[,:]", re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", place))
+    write = f"np.take({array}, {place}, axis=0)" if simple else "np.take(array, i)"
+    return (
+        f"a NumPy array can't be indexed with a traced one: write {write}, or give the array as an argument of the "
+        "function"
+    )
+
+
+def _traced_list(text: str, frame: FrameType | None = None) -> str:
+    """The message where a name in `text` is a list of traced numbers; "" where there is none."""
+    from symgrad.define.numpy.tracer import has_traced
+
+    frame = frame or users_frame()[0]
+    for name in re.findall(r"(?<![.\w])[A-Za-z_]\w*", text) if frame is not None else ():
+        value = frame.f_locals.get(name) if frame is not None else None
+        inside = list(value.values()) if isinstance(value, dict) else value
+        if isinstance(inside, (list, tuple)) and has_traced(inside):
+            instead = "" if isinstance(value, dict) else f", or write np.array({name})"
+            kind = type(value).__name__
+            return f"{name} is a {kind} of traced numbers, not an array: call the function with an array{instead}"
+    return ""
+
+
+_CONTAINERS = re.compile(r"'(list|tuple|dict)'|\b(list|tuple) indices|concatenate (list|tuple)")
+
+
+def of_error(error: BaseException) -> str:
+    """The message for an error of Python's or of another library's that a traced value has led to; "" for others."""
+    told, frame = str(error), last_frame(error)
+    if not isinstance(error, (TypeError, AttributeError)) or frame is None:
+        return ""
+    if _CONTAINERS.search(told):
+        text = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals)
+        return _traced_list(text, frame)
+    if "<traced " in told:
+        return f"{told}: its number is not known while the function is traced; {STATIC_HINT}"
+    if re.search(r"\bnot Array\b|tracer\.Array\b", told):
+        return (
+            f"{told}: what takes no traced arrays; stay with NumPy's functions, of table.to_numpy() for a pandas object"
+        )
+    return ""
 
 
 def _hint(written: str) -> str:
@@ -104,13 +195,25 @@ def _hint(written: str) -> str:
         return own
     if isinstance(found, np.ufunc):
         return f"write {written}(np.array([...])) for a list of traced values"
+    if _is_plain(found):
+        return f"what it takes must be known; {STATIC_HINT}, or take it from a shape, as in np.arange(x.shape[0])"
     if isinstance(found, type) and issubclass(found, np.generic):
         return f"write x.astype({written})"
     return f"it is not among the functions that can be traced (docs/numpy.md); write it with those, or {STATIC_HINT}"
 
 
+def _is_plain(function: Any) -> bool:
+    from symgrad.define.numpy.refused import PLAIN
+
+    return function in PLAIN or getattr(function, "__wrapped__", None) in PLAIN
+
+
 def as_index() -> str:
     """The message where Python asks for an index."""
+    text, _ = expression()
+    called = re.fullmatch(r"(?:np|numpy)\.\w+", _function_of(text))
+    if called:
+        return f"{called[0]}: what it takes must be known, and is traced: {STATIC_HINT}, or take it from a shape"
     return (
         "a traced value as an index of Python (of a list, range, slice or shape), where its number must be known: "
         f"look up with np.take(np.array(values), i), count with sg.fori_loop, or {STATIC_HINT}"
@@ -119,6 +222,9 @@ def as_index() -> str:
 
 def as_decision() -> str:
     """The message where Python asks for a truth value."""
+    call = _function_of(expression()[0])
+    if re.fullmatch(_KNOWN, call):
+        return f"{call} takes numbers, not a traced array: {_hint(call)}"
     _, text = line()
     for pattern, hint in _DECISIONS:
         found = re.search(pattern, text)

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.define.numpy.chance import Generators, refusing, tracing
-from symgrad.define.numpy.messages import REFUSED
+from symgrad.define.numpy.messages import REFUSED, STATIC_HINT
 from symgrad.define.numpy.place import LIBRARIES
+from symgrad.define.numpy.signatures import STATIC, named
 from symgrad.define.numpy.tracer import FUNCTIONS, Array, Standing, elements, guarded, has_traced, lifted, refuse, widen
 from symgrad.define.numpy.views import SHARING, own
 
@@ -62,6 +63,10 @@ def _asking(fn: Any, name: str) -> Callable[..., Any]:
             hint = NAMED_REFUSED.get(name) or REFUSED.get(fn, "see docs/numpy.md for the functions that can")
             return refuse(f"{name} can't be traced: {hint}")
         widen((args, tuple(keywords.values())))
+        given = named(meaning, args, keywords) if name.startswith("numpy.") else {}
+        for what in STATIC.intersection(given):
+            if has_traced(given[what]):
+                refuse(f"{name.replace('numpy.', 'np.')}: {what} must be known, and is traced: {STATIC_HINT}")
         result = guarded(name.replace("numpy.", "np."), meaning, *args, **keywords)
         return result if fn in SHARING else own(result, args)
 

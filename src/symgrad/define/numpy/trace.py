@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from symgrad.define.numpy.messages import of_error
 from symgrad.define.numpy.named import dispatching
 from symgrad.define.numpy.place import defined, line_of
 from symgrad.define.numpy.scope import entered, innermost
@@ -70,13 +73,12 @@ def trace(
                 cause = cause.__cause__
             if cause is not None:
                 raise cause from None
-            if isinstance(e, TypeError) and "<traced " in str(e):
-                raise TraceError(f"{e}: its number is not known while the function is traced{line_of(e)}") from None
-            if isinstance(e, TypeError) and "'list'" in str(e):
-                e.add_note("a list is a container of numbers here: give an array, or write np.array(x)")
+            told = of_error(e)
+            if told:
+                raise TraceError(told + line_of(e)) from None
             raise
         leaves, structure = flatten(result)
-        numbers = [leaf is result or isinstance(leaf, bool) or not is_static(leaf) for leaf in leaves]
+        numbers = [leaf is result or isinstance(leaf, (bool, np.bool_)) or not is_static(leaf) for leaf in leaves]
         outputs = []
         for leaf, is_number in zip(leaves, numbers, strict=True):
             if not is_number:

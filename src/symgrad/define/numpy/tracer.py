@@ -66,6 +66,7 @@ class Array(Operators, Standing):
     """
 
     __array_priority__ = 1000.0
+    __pandas_priority__ = 10_000  # its operators leave it to ours
     __slots__ = ("__weakref__", "_id", "fixed", "graph", "origin", "version", "weak")
 
     def __init__(self, graph: Graph, id: int, *, view_of: Array | None = None, by: Step = (), fixed: str = "") -> None:
