@@ -508,7 +508,7 @@ def test_arrays_of_frameworks() -> None:
     """Taken by their numbers; a tensor that records its own derivative is refused."""
     assert np.array_equal(square(torch.tensor([1.0, 2.0], dtype=torch.float64)), [1.0, 4.0])
     assert square(jnp.array([1.0, 2.0])).dtype == np.float32
-    with pytest.raises(sg.DtypeError, match="can't be read as numbers: .*detach"):
+    with pytest.raises(sg.DtypeError, match=r"can't be read as numbers: .*detach"):
         square(torch.tensor([1.0], requires_grad=True))
 
 
