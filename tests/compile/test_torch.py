@@ -330,3 +330,12 @@ def test_modules_of_several_shapes_are_compiled_side_by_side() -> None:
         x = torch.arange(float(n), dtype=torch.float64)
         module = torch.compile(sg.function(lambda x: np.sum(x**2)).torch(x), fullgraph=True, backend="eager")
         assert module(x) == (x**2).sum()
+
+
+def test_parameters_of_any_number() -> None:
+    def scaled(a, *xs):
+        return a * xs[0] - xs[1]
+
+    given = [torch.tensor(2.0), torch.tensor(3.0), torch.tensor(4.0)]
+    assert sg.function(scaled).torch(*given)(*given) == 2.0
+    assert sg.function(scaled).torch(*given, trainable=["a"])(*given[1:]) == 2.0

@@ -30,12 +30,17 @@ class NestedModule(TorchFunction):
         self._arguments = dict(zip(f.names, templates(made.kind.arguments), strict=True))
         for n in trainable:
             del self._arguments[n]
+        stars = [n for n, q in f.signature.parameters.items() if q.kind is q.VAR_POSITIONAL and n in self._arguments]
+        self._star = stars[0] if stars else None
         self._slots = [s for s in range(len(names)) if s not in slots]
         self._result = templates([made.result])[0]
         self._single = made.result.size == 1
         self._name = f.name
 
     def forward(self, *args: Any, **named: Any) -> Any:
+        if self._star is not None:  # *xs takes all the others
+            k = list(self._arguments).index(self._star)
+            args = (*args[:k], tuple(args[k:]))
         if len(args) > len(self._arguments):
             raise ArgumentError(f"{self._name} takes {len(self._arguments)} arguments, got {len(args)}")
         given = dict(zip(self._arguments, args, strict=False)) | named
