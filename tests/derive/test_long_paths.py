@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import symgrad as sg
+from symgrad.derive.cotangents import _Sweep
+from symgrad.ops.contraction import _Contraction
 
 RNG = np.random.default_rng(12)
 W = RNG.normal(size=(4, 4)) / 2
@@ -104,3 +106,49 @@ def test_derivatives_of_a_recurrent_network_grow_linearly():
     assert linear(*gradients)
     assert linear(*products)
     assert products[-1] <= 4 * gradients[-1]
+
+
+@pytest.mark.parametrize("flow", [pendulums, neurons])
+def test_products_worked_out_while_deriving_are_in_proportion_to_the_nodes(flow, monkeypatch):
+    built = 0
+    build = _Contraction.build
+
+    def counted(self: _Contraction) -> int:
+        nonlocal built
+        built += 1
+        return build(self)
+
+    monkeypatch.setattr(_Contraction, "build", counted)
+    made = sg.grad(runge_kutta(20, flow)).specialise(START)
+    assert 0 < built <= 5 * sum(made.graph.reach(made.outputs))
+
+
+def test_what_a_rule_builds_is_not_looked_for_in_the_whole_graph(monkeypatch):
+    """Decompositions are transposed by a sweep through the nodes that their tangent rule makes, and only those."""
+    visited = 0
+    step = _Sweep.step
+
+    def counted(self: _Sweep, i: int) -> None:
+        nonlocal visited
+        visited += 1
+        step(self, i)
+
+    monkeypatch.setattr(_Sweep, "step", counted)
+
+    def f(x: Any) -> Any:
+        for _ in range(12):
+            x = np.linalg.inv(x + np.linalg.cholesky(x @ x.T + np.eye(4)))
+        return np.sum(x)
+
+    made = sg.grad(f).specialise(W)
+    assert 0 < visited <= 6 * sum(made.graph.reach(made.outputs))
+
+
+def test_a_long_sum_with_identities_is_right():
+    def f(x: Any) -> Any:
+        total = x
+        for k in range(1, 40):
+            total = total + W @ np.sin(k * x)
+        return np.sum(np.cos(total))
+
+    np.testing.assert_allclose(sg.hessian(f)(START), differences(sg.grad(f), START), rtol=1e-4, atol=1e-3)

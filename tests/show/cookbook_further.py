@@ -57,7 +57,7 @@ FURTHER: dict[str, tuple[Any, str, Any]] = {
     ),
     "122 tr AX^3": (
         lambda X, A: trace(A @ matrix_power(X, 3)),
-        r"\left(X \left(A X + X A\right) + A X^{2}\right)^{T}",
+        r"\left(A X^{2} + X \left(A X + X A\right)\right)^{T}",
         lambda X, A: (A @ X @ X + X @ A @ X + X @ X @ A).T,
     ),
     "123 tr B'X'CXX'CXB": (

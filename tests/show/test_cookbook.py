@@ -99,7 +99,7 @@ BOOK = {
         r"2 A^{T} \left(A X B + C\right) B^{T}",
     ),
     "121 tr(X^4)": (tr(X**4), X, r"4 \left(X^{3}\right)^{T}"),
-    "122 tr(AX^3)": (tr(A * X**3), X, r"\left(X \left(A X + X A\right) + A X^{2}\right)^{T}"),
+    "122 tr(AX^3)": (tr(A * X**3), X, r"\left(A X^{2} + X \left(A X + X A\right)\right)^{T}"),
     "125 tr((X'GX)^-1 Q)": (
         tr((R.T * G * R).I * Q),
         R,

@@ -21,9 +21,12 @@ def dependent(g: Graph, wrt: Sequence[int]) -> list[bool]:
     depends = [False] * len(g)
     for w in wrt:
         depends[w] = True
-    for i, args in enumerate(g.args):
+    for i in range(min(wrt, default=len(g)), len(g)):
         if not depends[i]:
-            depends[i] = any(depends[a] for a in args)
+            for a in g.args[i]:
+                if depends[a]:
+                    depends[i] = True
+                    break
     return depends
 
 

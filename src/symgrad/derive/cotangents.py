@@ -19,10 +19,11 @@ from symgrad.derive.local import MINUS_ONE, ONE, Partials
 from symgrad.derive.loops import fold_cotangents, of_numbers
 from symgrad.graph import Graph, Node
 from symgrad.graph.node import spread
-from symgrad.ops.contraction import contract, is_identity
+from symgrad.ops.contraction import contract
 from symgrad.ops.flow import siblings
 from symgrad.ops.masks import masked
 from symgrad.ops.subscripts import parse
+from symgrad.ops.summands import is_identity
 
 Terms = dict[int, int]
 """base -> factor: a node of the shape of v, or ONE or MINUS_ONE."""
@@ -40,7 +41,7 @@ def cotangents(g: Graph, seeds: Mapping[int, int], wrt: Sequence[int]) -> list[i
     depends = dependent(g, wrt)
     ends = set(wrt)
     sweep = _Sweep(g, seeds, depends, ends)
-    for i in range(len(depends) - 1, -1, -1):
+    for i in range(len(depends) - 1, min(wrt, default=0) - 1, -1):
         if i not in ends:
             sweep.step(i)
     return [sweep.total(w) for w in wrt]
@@ -56,8 +57,8 @@ class _Sweep:
         self.known: dict[int, Terms] = {i: {ct: ONE} for i, ct in seeds.items() if depends[i]}
         self.loops: dict[Any, list[int]] = {}
         """The nodes of each loop or branch: what they hand down, they do together, at the first of them."""
-        for i, op in enumerate(g.ops[: len(depends)]):
-            if op.kind == "flow" and i not in ends:
+        for i in range(min(ends, default=0), len(depends)):
+            if g.ops[i].kind == "flow" and i not in ends:
                 self.loops.setdefault(siblings(g, i), []).append(i)
 
     def step(self, i: int) -> None:

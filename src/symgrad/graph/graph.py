@@ -35,10 +35,11 @@ SCALARS = {d: Type(d) for d in ("bool", "int64", "float32", "float64")}
 class Graph:
     """Nodes by id: `ops[i]`, `args[i]`, `attrs[i]`, `types[i]`; every argument's id is below its user's.
 
-    Equal nodes are one node. `add` interns; `build` first applies the operation's own normal form.
+    Equal nodes are one node. `add` interns; `build` first applies the operation's own normal form. `memo` holds what
+    was worked out about nodes by questions asked again and again: answers stay right as nodes only come to it.
     """
 
-    __slots__ = ("_ids", "args", "attrs", "ops", "types")
+    __slots__ = ("_ids", "args", "attrs", "memo", "ops", "types")
 
     def __init__(self) -> None:
         self.ops: list[Op] = []
@@ -46,6 +47,7 @@ class Graph:
         self.attrs: list[tuple[Any, ...]] = []
         self.types: list[Type] = []
         self._ids: dict[Any, int] = {}
+        self.memo: dict[Any, Any] = {}
 
     def __len__(self) -> int:
         return len(self.ops)

@@ -16,12 +16,15 @@ from symgrad.ops.arith import multiply as MULTIPLY
 from symgrad.ops.arith import negative as NEGATIVE
 from symgrad.ops.arith import number, squares
 from symgrad.ops.arith import subtract as SUBTRACT
-from symgrad.ops.pairing import canonical, path
+from symgrad.ops.pairing import canonical, groups, path
 from symgrad.ops.subscripts import Labels, parse, subscripts, sums
+from symgrad.ops.summands import has_identity, summands
 from symgrad.ops.symmetry import gram, symmetric
 
 Part = tuple[int, Labels]
 """A node and a label per axis."""
+LONGEST = 200
+"""Terms, at most, of a sum that is not formed because they are products of smaller tensors."""
 
 
 def contract(g: Graph, parts: Iterable[Part], out: Labels, sizes: dict[int, int] | None = None) -> int:
@@ -29,7 +32,12 @@ def contract(g: Graph, parts: Iterable[Part], out: Labels, sizes: dict[int, int]
 
     `sizes` holds those of labels of `out` that no part has (the result is constant along them).
     """
-    return _Contraction(g, list(parts), out, sizes or {}).build()
+    parts = tuple(parts)
+    key = parts, out, tuple(sizes.items()) if sizes else ()
+    found = g.memo.get(key)
+    if found is None:
+        found = g.memo[key] = _Contraction(g, list(parts), out, sizes or {}).build()
+    return found
 
 
 class _Contraction:
@@ -174,12 +182,12 @@ class _Contraction:
         """The sum of products, where a factor is a sum with identities in it, or the sum of what is left of one."""
         g = self.g
         for k, (i, labels) in enumerate(self.tensors):
-            terms = _terms(g, i)
-            if terms is None:
+            if g.ops[i] is not ADD and g.ops[i] is not SUBTRACT:
                 continue
             several = len(self.tensors) > 1
-            if not (self._drops(labels) or (several and _has_identity(g, terms)) or self._thin(labels, terms)):
+            if not (self._drops(labels) or (several and has_identity(g, i)) or self._thin(i, labels)):
                 continue
+            terms = summands(g, i) or []
             rest = [*self.tensors[:k], *self.tensors[k + 1 :], *((s, ()) for s in self.scalars)]
             total: Node | None = None
             sizes = {x: self.sizes[x] for x in (*self.out, *self.labels)}
@@ -201,7 +209,7 @@ class _Contraction:
         summed = [x for x in labels if x not in self.out]
         return len(summed) > 0 and all(self.sizes[x] == 1 for x in summed)
 
-    def _thin(self, labels: Labels, terms: list[tuple[bool, int]]) -> bool:
+    def _thin(self, i: int, labels: Labels) -> bool:
         """Whether an axis is summed of a sum whose terms are all products of smaller tensors: no need to form it.
 
         Or multiples and transposes of such sums. Of a difference, one term must have an identity, which goes away by
@@ -212,6 +220,9 @@ class _Contraction:
         g = self.g
         from symgrad.ops.picked import is_cut
 
+        terms = summands(g, i, LONGEST)
+        if terms is None:
+            return False
         if all(is_cut(g, t) for _, t in terms):
             return True
         whole = math.prod(self.sizes[x] for x in labels)
@@ -228,7 +239,7 @@ class _Contraction:
                 if g.ops[i].name == "delta":
                     identity = True
                 elif math.prod(sizes[x] for x in p) >= whole:
-                    inner = _terms(g, i)
+                    inner = summands(g, i)
                     if inner is None:
                         return False
                     stack += [j for _, j in inner]
@@ -323,7 +334,7 @@ class _Contraction:
         """No label summed any more: factors that share summed labels contracted pair by pair (`ops.pairing`)."""
         parts = [self._alone(k, parts, out) for k in range(len(parts))]
         found: list[Part] = []
-        for group in _groups(parts, out):
+        for group in groups(parts, out):
             if len(group) == 1:
                 found += group
                 continue
@@ -370,51 +381,15 @@ class _Contraction:
         return g.add(REGISTER["einsum"], tuple([i for i, _ in parts]), (text,), type)
 
 
-def _groups(parts: Sequence[Part], out: Labels) -> list[list[Part]]:
-    """Factors that share summed labels, directly or through others."""
-    groups: list[tuple[set[int], list[Part]]] = []
-    for part in parts:
-        summed = set(part[1]).difference(out)
-        touched = [g for g in groups if not summed.isdisjoint(g[0])]
-        groups = [g for g in groups if summed.isdisjoint(g[0])]
-        groups.append((summed.union(*(g[0] for g in touched)), [p for g in touched for p in g[1]] + [part]))
-    return [members for _, members in groups]
-
-
 def factors(g: Graph, i: int) -> tuple[list[Part], Labels, dict[int, int]]:
     """Node `i` as a product of tensors without sums: the factors, its own labels, their sizes; signs stay."""
-    labels = tuple(range(len(g.types[i].shape)))
-    opened = _Contraction(g, [(i, labels)], labels, {})
-    if opened.minus:
-        return [(i, labels)], labels, opened.sizes
-    return [*((s, ()) for s in opened.scalars), *opened.tensors], labels, opened.sizes
-
-
-def _terms(g: Graph, i: int) -> list[tuple[bool, int]] | None:
-    """(negative, node) of the terms of the sum at node `i`; None where it is no sum."""
-    if g.ops[i] not in (ADD, SUBTRACT):
-        return None
-    found = []
-    stack = [(False, i)]
-    while stack:
-        negative, j = stack.pop()
-        op, args = g.ops[j], g.args[j]
-        if op is ADD or op is SUBTRACT:
-            stack += [(negative ^ (op is SUBTRACT), args[1]), (negative, args[0])]
-        elif op is NEGATIVE:
-            stack.append((not negative, args[0]))
+    found = g.memo.get(("factors", i))
+    if found is None:
+        labels = tuple(range(len(g.types[i].shape)))
+        opened = _Contraction(g, [(i, labels)], labels, {})
+        if opened.minus:
+            parts = [(i, labels)]
         else:
-            found.append((negative, j))
-    return found
-
-
-def _has_identity(g: Graph, terms: list[tuple[bool, int]]) -> bool:
-    """Whether one of the terms is an identity, or a product with one."""
-    return any(
-        is_identity(g, j) or (g.ops[j].name == "einsum" and any(is_identity(g, a) for a in g.args[j])) for _, j in terms
-    )
-
-
-def is_identity(g: Graph, i: int) -> bool:
-    """Whether it is an identity, or rows of one."""
-    return g.ops[i].name == "delta" or (g.ops[i].name == "take" and g.ops[g.args[i][0]].name == "delta")
+            parts = [*((s, ()) for s in opened.scalars), *opened.tensors]
+        found = g.memo["factors", i] = parts, labels, opened.sizes
+    return list(found[0]), found[1], dict(found[2])

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from symgrad.graph import REGISTER, Graph
 from symgrad.graph.node import spread
-from symgrad.ops.contraction import Part, contract, factors, is_identity
+from symgrad.ops.contraction import Part, contract, factors
 from symgrad.ops.picked import is_product, scaled, terms, total
+from symgrad.ops.summands import is_identity
 
 
 def absorbed(g: Graph, tensors: Sequence[Part]) -> list[Part]:

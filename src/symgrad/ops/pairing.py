@@ -65,6 +65,17 @@ def canonical(parts: Sequence[Part], out: Labels) -> list[Part]:
     return [parts[k] for k in ranked]
 
 
+def groups(parts: Sequence[Part], out: Labels) -> list[list[Part]]:
+    """Factors that share summed labels, directly or through others."""
+    found: list[tuple[set[int], list[Part]]] = []
+    for part in parts:
+        summed = set(part[1]).difference(out)
+        touched = [g for g in found if not summed.isdisjoint(g[0])]
+        found = [g for g in found if summed.isdisjoint(g[0])]
+        found.append((summed.union(*(g[0] for g in touched)), [p for g in touched for p in g[1]] + [part]))
+    return [members for _, members in found]
+
+
 @lru_cache(maxsize=1024)
 def _path(nodes: tuple[int, ...], parts: tuple[Labels, ...], out: Labels, sizes: tuple[int, ...]) -> Path:
     if len(parts) == 2:

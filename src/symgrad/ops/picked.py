@@ -13,9 +13,10 @@ import numpy as np
 
 from symgrad.graph import REGISTER, Graph, Node
 from symgrad.graph.node import spread
-from symgrad.ops.contraction import Part, contract, factors, is_identity
+from symgrad.ops.contraction import Part, contract, factors
 from symgrad.ops.literal import constant_array
 from symgrad.ops.subscripts import Labels, parse
+from symgrad.ops.summands import is_identity
 
 SUMS = ("add", "subtract")
 LARGEST = 64

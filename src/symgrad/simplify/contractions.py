@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import count
+from itertools import count, pairwise
 
 from symgrad.graph import CONST, REGISTER, Graph
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import Labels, Part, contract, einsum, parse
 from symgrad.ops.tensors import multiple, times
-from symgrad.simplify.distribute import taken_out
+from symgrad.simplify.distribute import Splits, taken_out
 
 ADD, SUBTRACT, NEGATIVE = REGISTER["add"], REGISTER["subtract"], REGISTER["negative"]
 SUMS = (ADD, SUBTRACT, NEGATIVE)
 
 LONGEST = 24
 """Factors of a product that is contracted anew: the search for pairs grows as their cube."""
+
+LARGE = 500
+"""Of graphs of more nodes, shared products are opened and common factors taken out together only if both help alone."""
 
 Open = tuple[list[Part], Labels, dict[int, int]]
 """The factors of a product that is not built, its own labels, the sizes of all labels."""
@@ -32,16 +35,19 @@ def recontract(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
     if einsum not in graph.ops:
         return graph, list(roots)
     best, least = (graph, list(roots)), _cost(graph, roots)
-    common = False
+    common, helped = False, 0
     for shared, outside in ((False, False), (True, False), (False, True), (True, True)):
         rebuild = _Rebuild(graph, roots, shared, outside)
         if (shared and not rebuild.has_shared()) or (outside and not common):
+            continue
+        if shared and outside and helped < 2 and len(graph) > LARGE:
             continue
         found = rebuild.run()
         common |= rebuild.common
         cost = _cost(*found)
         if cost < least:
             best, least = found, cost
+            helped += shared or outside
     return best
 
 
@@ -62,6 +68,9 @@ class _Rebuild:
         self.out = Graph()
         self.new: dict[int, int] = {}
         self.open: dict[int, Open] = {}
+        self.same: set[int] = set()
+        """Nodes that come out as they were, with all that they are made from: no need to look for a normal form."""
+        self.splits: dict[int, Splits] = {}
         self.fresh = count(1)
         self.live = graph.reach(roots)
         self.users: dict[int, list[int]] = {r: [-1] for r in roots}
@@ -78,7 +87,10 @@ class _Rebuild:
             op = g.ops[i]
             if op is CONST:
                 new[i] = out.const(*g.attrs[i])
+                self.same.add(i)
             elif op is einsum:
+                if not self._inside(i) and self._copied(i):
+                    continue
                 found = self._product(i)
                 if self._inside(i) and len(found[0]) < LONGEST:
                     self.open[i] = found
@@ -88,11 +100,45 @@ class _Rebuild:
             elif op is NEGATIVE and self._inside(i) and g.args[i][0] in self.open:
                 parts, labels, sizes = self.open[g.args[i][0]]
                 self.open[i] = [*parts, (out.const(-1, g.types[i].dtype), ())], labels, sizes
-            elif op in SUMS and g.types[i].shape and len(g.args[i]) == 2:
-                new[i] = self._sum(i)
+            elif op in SUMS and g.types[i].shape:
+                if not self._within_sum(i):
+                    new[i] = self._added(i)
             else:
-                new[i] = out.build(op, tuple([self._built(a) for a in g.args[i]]), g.attrs[i])
+                args = tuple([self._built(a) for a in g.args[i]])
+                new[i] = out.build(op, args, g.attrs[i])
+                self._note(i, args)
         return out, [self._built(r) for r in self.roots]
+
+    def _note(self, i: int, args: tuple[int, ...]) -> None:
+        """Whether node `i` has come out as it was, of `args`."""
+        k, out = self.new[i], self.out
+        if out.ops[k] is self.graph.ops[i] and out.args[k] == args and self.same.issuperset(self.graph.args[i]):
+            self.same.add(i)
+
+    def _copied(self, i: int) -> bool:
+        """Copy the product at node `i` where nothing in it has changed, not even the order of its factors."""
+        g, out, new = self.graph, self.out, self.new
+        args = g.args[i]
+        if not self.same.issuperset(args):
+            return False
+        found = tuple([new[a] for a in args])
+        if any((a < b) != (new[a] < new[b]) for a, b in pairwise(args)):
+            return False
+        if g.ops[args[0]] is CONST and any(g.ops[a] in SUMS or g.ops[a].name == "divide" for a in args):
+            return False
+        new[i] = out.add(einsum, found, g.attrs[i], g.types[i])
+        self.same.add(i)
+        return True
+
+    def _within_sum(self, i: int) -> bool:
+        """Whether only a sum uses the sum at node `i`, which is a part of that."""
+        users = self.users[i]
+        return len(users) == 1 and users[0] >= 0 and self.graph.ops[users[0]] in SUMS
+
+    def _added(self, i: int) -> int:
+        """The sum, or negative, at node `i`."""
+        args = self.graph.args[i]
+        return self._sum(i) if len(args) == 2 else self.out.build(NEGATIVE, (self._built(args[0]),))
 
     def _inside(self, i: int) -> bool:
         """Whether only one product, or the negative of one, uses node `i`."""
@@ -120,8 +166,11 @@ class _Rebuild:
 
     def _built(self, i: int) -> int:
         if i not in self.new:
-            parts, labels, sizes = self.open[i]
-            self.new[i] = contract(self.out, parts, labels, sizes)
+            if i in self.open:
+                parts, labels, sizes = self.open[i]
+                self.new[i] = contract(self.out, parts, labels, sizes)
+            else:
+                self.new[i] = self._added(i)
         return self.new[i]
 
     def _product(self, i: int) -> Open:
@@ -181,7 +230,7 @@ class _Rebuild:
             minus, j = stack.pop()
             op, args = out.ops[j], out.args[j]
             if op is ADD or op is SUBTRACT:
-                stack += [(minus ^ (op is SUBTRACT), args[1]), (minus, args[0])]
+                stack += [(minus, args[0]), (minus ^ (op is SUBTRACT), args[1])]
             elif op is einsum and out.attrs[j][0].startswith(",") and out.ops[args[0]] is not CONST:
                 leaves.append((minus, j))
             else:
@@ -198,33 +247,49 @@ class _Rebuild:
         """The terms of the sum at node `i`, like ones merged."""
         g, out = self.graph, self.out
         total: dict[int, int | float | Fraction] = {}
+        built: dict[int, tuple[int | float | Fraction, int]] = {}
+        """Of a term, a multiple that is there."""
+        opened, leaves, same = [], 0, True
         stack = [(1, i)]
         while stack:
             sign, j = stack.pop()
             op, args = g.ops[j], g.args[j]
             if op in SUMS and (j == i or len(self.users[j]) == 1):
+                opened.append(j)
                 if len(args) == 2:
                     stack.append((-sign if op is SUBTRACT else sign, args[1]))
                 stack.append((-sign if op is NEGATIVE else sign, args[0]))
                 continue
             k = self._built(j)
+            leaves += 1
+            same = same and j in self.same and op is not NEGATIVE
             if out.ops[k] is NEGATIVE:
                 sign, k = -sign, out.args[k][0]
             c, x = multiple(out, k)
+            built.setdefault(x, (c, k))
             total[x] = total.get(x, 0) + sign * c
-        result: int | None = None
         dtype = g.types[i].dtype
-        while True:
-            found = taken_out(out, total)
-            self.common |= found is not None
-            if found is None or not self.outside:
-                break
+        found = taken_out(out, total, self.splits)
+        self.common |= found is not None
+        if (
+            same
+            and len(total) == leaves
+            and not (found and self.outside)
+            and all(g.ops[j] is not NEGATIVE for j in opened)
+        ):
+            return self._as_it_was(opened)
+        while found is not None and self.outside:
             total = found
+            found = taken_out(out, total, self.splits)
+        result: int | None = None
         terms = sorted(total.items(), key=lambda t: t[1] < 0)  # a positive one in front
         for x, c in terms:
             if c == 0:
                 continue
-            size = x if abs(c) == 1 else times(out, out.const(abs(c), dtype), x)
+            if built.get(x, (0, 0))[0] == abs(c):
+                size = built[x][1]
+            else:
+                size = x if abs(c) == 1 else times(out, out.const(abs(c), dtype), x)
             if result is None:
                 result = out.build(NEGATIVE, (size,)) if c < 0 else size
             else:
@@ -232,3 +297,13 @@ class _Rebuild:
         if result is None:
             return spread(out, out.const(0, dtype), g.types[i].shape)
         return result
+
+    def _as_it_was(self, opened: list[int]) -> int:
+        """A sum whose nodes are `opened`, the last of them the sum itself: as it was."""
+        g, new = self.graph, self.new
+        opened.sort()
+        for j in opened:
+            args = tuple([new[a] for a in g.args[j]])
+            new[j] = self.out.build(g.ops[j], args)
+            self._note(j, args)
+        return new[opened[-1]]
