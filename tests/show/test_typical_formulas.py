@@ -71,6 +71,11 @@ GRADIENTS = {
         r"\text{otherwise}\end{cases}",
     ),
     "root": (lambda x: np.sum(np.sqrt(x)), (x4,), r"\frac{1}{2} \mathbf{1} \oslash x^{\circ \frac{1}{2}}"),
+    "Kronecker product": (
+        lambda A, B: np.sum(np.kron(A, B)),
+        (A4, A4),
+        r"\left(\mathbf{1}^{T} B \mathbf{1}\right) \mathbf{1}",
+    ),
     "distances": (
         lambda X: np.sum(np.sum((X[:, None] - X[None]) ** 2, -1) ** 3),
         (np.arange(12.0).reshape(4, 3),),

@@ -48,6 +48,8 @@ def _reshape(g: Graph, args: tuple[int, ...], attrs: tuple[Shape]) -> int | None
         return a
     if g.ops[a] is reshape:
         return g.build(reshape, g.args[a], attrs)
+    if g.ops[a] is broadcast and not g.types[g.args[a][0]].shape:  # the same number everywhere
+        return g.build(broadcast, g.args[a], attrs)
     own = g.types[a].lengths
     if [n for n in own if n != 1] == [n for n in shape if n != 1] and g.types[a].dtype != "bool":
         return _with_ones(g, a, own, shape)

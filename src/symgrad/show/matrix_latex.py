@@ -100,7 +100,8 @@ def _constant(graph: Graph, i: int, value: Text, place: Place) -> Text:
     if value.text == "0" or (inner and all(n == 1 for n in own[: len(own) - len(inner)])):
         return value
     if not inner:
-        return Text(ONES, ATOM) if value.text == "1" else Text(f"{place(value, PRODUCT)} {ONES}", PRODUCT)
+        between = graph.ops[graph.args[i][0]].name == "einsum"  # 1^T B 1, of which nobody knows where it ends
+        return Text(ONES, ATOM) if value.text == "1" else Text(f"{place(value, PRODUCT + between)} {ONES}", PRODUCT)
     if len(inner) == 1 and len(graph.types[i].shape) == 2:
         return Text(f"{ONES} {raised(value, 'T', place).text}", PRODUCT)
     return Text(rf"{ONES} \otimes {place(value, PRODUCT)}", PRODUCT)
