@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from symgrad.graph import REGISTER, Graph
 
 ADD, SUBTRACT, NEGATIVE = REGISTER["add"], REGISTER["subtract"], REGISTER["negative"]
@@ -9,14 +11,24 @@ ADD, SUBTRACT, NEGATIVE = REGISTER["add"], REGISTER["subtract"], REGISTER["negat
 
 def summands(g: Graph, i: int, most: int | None = None) -> list[tuple[bool, int]] | None:
     """(negative, node) of the terms of the sum at node `i`; None where it is no sum, or one of more than `most`."""
-    if g.ops[i] not in (ADD, SUBTRACT):
-        return None
+    return signed_terms(g, i, most=most) if g.ops[i] in (ADD, SUBTRACT) else None
+
+
+def signed_terms(
+    g: Graph, i: int, whole: Container[int] = frozenset(), most: int | None = None
+) -> list[tuple[bool, int]] | None:
+    """(negative, node) of what node `i` adds up, itself where it is no sum; None where that is more than `most`.
+
+    Sums among the terms that are in `whole` stay as they are.
+    """
     found = []
     stack = [(False, i)]
     while stack:
         negative, j = stack.pop()
         op, args = g.ops[j], g.args[j]
-        if op is ADD or op is SUBTRACT:
+        if j in whole and j != i:
+            found.append((negative, j))
+        elif op is ADD or op is SUBTRACT:
             stack += [(negative ^ (op is SUBTRACT), args[1]), (negative, args[0])]
             if most is not None and len(stack) + len(found) > most:
                 return None

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from symgrad.graph import CONST, INPUT, Graph
+from symgrad.ops.summands import signed_terms
 
 Exponent = int | Fraction
 
@@ -50,20 +51,8 @@ class Arrange:
 
     def terms(self, i: int) -> list[tuple[bool, int]]:
         """(minus, node) of the sum at `i`, in reading order: by degree, numbers last, a positive one in front."""
-        found: list[tuple[bool, int]] = []
-        stack = [(False, i)]
-        g = self.graph
-        while stack:
-            minus, j = stack.pop()
-            if (j == i or self.opened(j)) and self.is_sum(j):
-                args = g.args[j]
-                if len(args) == 2:
-                    stack.append((minus ^ (g.ops[j].name == "subtract"), args[1]))
-                    stack.append((minus, args[0]))
-                else:
-                    stack.append((not minus, args[0]))
-            else:
-                found.append((minus, j))
+        found = signed_terms(self.graph, i, self.named) if self.is_sum(i) else None
+        found = found or [(False, i)]
         if len(found) < 2:
             return found
         keyed = sorted(((self.degree(j), n, minus, j) for n, (minus, j) in enumerate(found)))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from symgrad.graph import Graph
 from symgrad.ops.einsum import Labels, symmetric
 from symgrad.ops.repeated import repeated
+from symgrad.ops.summands import signed_terms
 from symgrad.ops.terms import Term, Terms, terms
 from symgrad.show.chains import Link, links, opened
 from symgrad.show.contraction import Factor, Matrices, read
@@ -105,21 +106,12 @@ class Writer(NamedTuple):
 
     def _sum(self, i: int) -> Text:
         """A sum of matrices; a matrix that all terms are multiplied with stands outside: (A + A^T) x."""
-        g = self.graph
         found: list[Signed] = []
-        stack = [(False, i)]
-        while stack:
-            minus, j = stack.pop()
-            name, args = g.ops[j].name, g.args[j]
-            if (j == i or j not in self.named) and name in ("add", "subtract"):
-                stack += [(minus ^ (name == "subtract"), args[1]), (minus, args[0])]
-            elif (j == i or j not in self.named) and name == "negative":
-                stack.append((not minus, args[0]))
-            else:
-                scale, chain = self._chain(j)
-                if not scale and len(chain) == 1:
-                    chain = (self.place(self.texts[j], KRONECKER),)
-                found.append(Signed(minus, scale, chain))
+        for minus, j in signed_terms(self.graph, i, self.named) or ():
+            scale, chain = self._chain(j)
+            if not scale and len(chain) == 1:
+                chain = (self.place(self.texts[j], KRONECKER),)
+            found.append(Signed(minus, scale, chain))
         return factored(sorted(found, key=lambda t: (t.minus, len(t.chain) == 1)))
 
     def _solved(self, i: int) -> Text:
