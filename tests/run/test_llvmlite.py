@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from symgrad.run import llvmlite
+
 IN_CYCLES = """
 import gc
 import numpy as np, symgrad as sg
@@ -46,3 +48,15 @@ def test_copies_of_code_are_the_code() -> None:
     assert isinstance(code, Code)
     assert copy.deepcopy(code) is code
     assert copy.copy(code) is code
+
+
+def test_code_that_outlives_its_module_is_dropped_in_silence(monkeypatch) -> None:
+    """At the interpreter's end, the names of modules are None before the last objects go."""
+
+    class Engine:
+        def close(self) -> None:
+            pass
+
+    code = llvmlite.Code(Engine(), {}, 0, None)
+    monkeypatch.setattr(llvmlite, "_unwanted", None)
+    code.__del__()

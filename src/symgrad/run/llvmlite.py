@@ -259,7 +259,8 @@ class Code:
 
     def __del__(self) -> None:
         # not freed here: the garbage collector may run at any time, LLVM may be busy for seconds
-        _unwanted.append(self._engine)
+        if _unwanted is not None:  # at the interpreter's end, modules are taken apart before what they hold
+            _unwanted.append(self._engine)
 
 
 def load(objects: Sequence[bytes], keepalive: Any = None, symbols: Mapping[str, int] | None = None) -> Code:
