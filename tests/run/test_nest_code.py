@@ -394,3 +394,25 @@ def test_a_c_function_between_nests() -> None:
     Nests([fill(0, "int64", 2, 5), Call("time", (("buffer", 0, 0),)), copy])(addresses(buffers))
     assert buffers[1][0] > 1_600_000_000
     assert buffers[0][1] == 5
+
+
+def test_programs_with_loops_are_optimised_across_functions(monkeypatch, tmp_path):
+    import symgrad as sg
+    from symgrad.run import llvmlite
+
+    monkeypatch.setenv("SYMGRAD_CACHE_DIR", str(tmp_path))
+    seen = []
+    emit = llvmlite.emit_object
+
+    def spied(ir, target, opt=1, passes=None):
+        seen.append(passes)
+        return emit(ir, target, opt, passes)
+
+    monkeypatch.setattr(llvmlite, "emit_object", spied)
+    x = np.array([1.0, 2.0])
+    looped = sg.function(lambda x: sg.while_loop(lambda y: np.sum(y) < 50, lambda y: 2 * y + x, x)).specialise(x)
+    looped.compile()
+    assert seen == ["O2"]
+    np.testing.assert_array_equal(looped(x), [31.0, 62.0])
+    sg.function(lambda x: np.exp(x) * x + np.sum(x)).specialise(x).compile()
+    assert seen[1:] == [None]

@@ -30,6 +30,8 @@ from symgrad.run.calls import builtin, layout_is_known
 from symgrad.run.native import _pool, threads
 
 RELEASE = 100_000  # operations and accesses from which on a call lets other Python threads run
+OPTIMISED = 1_000_000
+"""Characters of the code of a program with loops up to which LLVM optimises across its functions."""
 UFUNCS = {"add": np.add, "multiply": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -53,11 +55,13 @@ class Nests:
             entry = frame_entry(frame._replace(long=frame.long or self.program.work > RELEASE))
             declared = {line for line in text.splitlines() if line.startswith("declare ")}
             text += "\n".join(line for line in entry.splitlines() if line not in declared) + "\n"
-        found = disk.key(text, target.key)
+        # a pass of a loop is often short: what is called in it is put in its place, and numbers stay in registers
+        passes = "O2" if self.program.flow and len(text) <= OPTIMISED else None
+        found = disk.key(f"; {passes}\n{text}" if passes else text, target.key)
         code = disk.read(found)
         self.from_cache = code is not None
         if code is None:
-            code = llvm.emit_object(text, target, 1)
+            code = llvm.emit_object(text, target, 1, passes)
             disk.write(found, code)
         self.code = llvm.load([code])
         self.address = self.code.address
