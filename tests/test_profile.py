@@ -69,3 +69,31 @@ def test_functions_of_scalars_are_one_kernel() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ArgumentError):
         loss.specialise(w, X, y).profile(w, X)
+
+
+def likelihood(t, x, y):
+    gaps = (x[:, None] - x[None, :]) ** 2
+    factor = np.linalg.cholesky(np.exp(-gaps * t) + np.eye(len(x), dtype=x.dtype))
+    return np.sum(np.linalg.solve(factor, y) ** 2) + np.sum(np.log(np.diagonal(factor)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_calls_of_libraries_count_their_operations_and_bytes(dtype) -> None:
+    n, item = 40, np.dtype(dtype).itemsize
+    x = np.linspace(0, 1, n, dtype=dtype)
+    found = sg.function(likelihood).profile(np.asarray(2, dtype), x, x)
+    (cholesky,) = [k for k in found.kernels if k.name.startswith("cholesky")]
+    assert cholesky.operations == pytest.approx(n**3 / 3)
+    assert cholesky.bytes == 2 * n * n * item
+    (solve,) = [k for k in found.kernels if "solve" in k.name]
+    assert solve.operations >= n**2
+    assert solve.bytes == (n * n + 2 * n) * item
+
+
+@pytest.mark.parametrize("batch", [2, 40])
+def test_batches_of_matrices_count_the_bytes_of_their_dtype(batch: int) -> None:
+    a = RNG.standard_normal((batch, 20, 30)).astype("float32")
+    b = RNG.standard_normal((batch, 30, 10)).astype("float32")
+    found = sg.function(lambda a, b: np.matmul(a, b)).profile(a, b)
+    assert sum(k.operations for k in found.kernels) == 2 * batch * 20 * 30 * 10
+    assert sum(k.bytes for k in found.kernels) == 4 * (a.size + b.size + batch * 20 * 10)

@@ -30,7 +30,7 @@ from symgrad.run.program import Program
 
 BUDGET = 0.3
 """Seconds that a profile may take, beyond one pass."""
-SHORT, MANY = 5e-5, 65
+SHORT, MANY = 5e-5, 25
 """Seconds below which a step runs many times in a row."""
 PASSES = 200
 """Most passes over the steps; the median of a step's times counts."""
@@ -135,7 +135,8 @@ def profile(f: Any, args: Sequence[Any], named: dict[str, Any]) -> Profile:
     call = _seconds(lambda: f(*args, **named))
     if executor.program is None:
         how = "NumPy" if executor.native is None else "machine code"
-        moved = sum(8.0 * math.prod(n or 1 for n in t.shape) for t in (*executor.types, *executor.out_types))
+        types = (*executor.types, *executor.out_types)
+        moved = float(sum(ITEM[t.dtype] * math.prod(n or 1 for n in t.shape) for t in types))
         own = Kernel(f"{how}, all at once", call, float(f.count_ops()), moved)
         return Profile(f.name, (own,), call, machine("float64"))
     plan = executor.program.plan
@@ -176,16 +177,17 @@ def work(step: Step) -> tuple[float, float]:
     if isinstance(step, Matmul):
         *batch, m, k = step.a.shape
         n = step.b.shape[-1]
-        return 2.0 * math.prod(batch) * m * k * n, 8.0 * math.prod(batch) * (m * k + k * n + m * n)
+        moved = m * k * ITEM[step.a.dtype] + k * n * ITEM[step.b.dtype] + m * n * ITEM[step.c.dtype]
+        return 2.0 * math.prod(batch) * m * k * n, float(math.prod(batch) * moved)
     if isinstance(step, Mirror):
-        return 0.0, 8.0 * math.prod(step.a.shape)
+        return 0.0, float(ITEM[step.a.dtype] * math.prod(step.a.shape))
     if isinstance(step, Flow):  # a loop that says how long it is, or one pass of another
         passes = step.length if step.name == "scan" and step.number is None else 1
         own = [work(s) for body in step.bodies for s in body.steps]
         return passes * sum(o for o, _ in own), passes * sum(b for _, b in own)
     assert isinstance(step, Library)
     views = [v for v in (*step.arguments, *step.out) if isinstance(v, View)]
-    return 0.0, 8.0 * sum(math.prod(v.shape) for v in views)
+    return float(step.operations), float(sum(ITEM[v.dtype] * math.prod(v.shape) for v in views))
 
 
 def _touched(access: Access, nest: Nest) -> int:

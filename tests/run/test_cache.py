@@ -128,6 +128,27 @@ def test_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert cache.info().limit == 256_000_000
 
 
+def test_the_folder_is_not_listed_for_every_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder of many files, that takes longer than to compile."""
+    listed = 0
+    files = cache._files
+
+    def counted(place: Path | None) -> list[tuple[float, int, Path]]:
+        nonlocal listed
+        listed += 1
+        return files(place)
+
+    monkeypatch.setattr(cache, "_files", counted)
+    for k in range(50):
+        cache.write(cache.key(str(k)), bytes(500))
+    assert listed == 1
+    monkeypatch.setenv("SYMGRAD_CACHE_LIMIT", "0.04")
+    for k in range(50):
+        cache.write(cache.key("more", str(k)), bytes(500))
+    assert 1 < listed < 40
+    assert sum(size for _, size, _ in files(folder)) <= 40_000
+
+
 def test_many_processes(folder: Path) -> None:
     program = (
         "import sympy as sp, symgrad as sg\n"

@@ -132,7 +132,6 @@ class Graph:
         """Machine operations that `roots` take; a loop counts its body once."""
         live = self.reach(roots)
         total = 0.0
-        types = self.types
         loops = set()
         for i, needed in enumerate(live):
             if needed:
@@ -142,15 +141,18 @@ class Graph:
                     if key in loops:
                         continue
                     loops.add(key)
-                if op.work is not None:
-                    total += op.work([types[a] for a in self.args[i]], *self.attrs[i])
-                elif op.kind == "control":
-                    body = self.attrs[i][0]
-                    total += body.graph.operations(body.outputs)
-                elif op.cost:
-                    shape = types[i].shape
-                    total += op.cost * math.prod(n or 1 for n in shape) if shape else op.cost
+                total += self.work(i)
         return int(total)
+
+    def work(self, i: int) -> float:
+        """Machine operations that node `i` takes by itself."""
+        op = self.ops[i]
+        if op.work is not None:
+            return op.work([self.types[a] for a in self.args[i]], *self.attrs[i])
+        if op.kind == "control":
+            body = self.attrs[i][0]
+            return body.graph.operations(body.outputs)
+        return op.cost * math.prod(n or 1 for n in self.types[i].shape) if op.cost else 0.0
 
     def copy(self) -> Graph:
         """An independent graph with the same ids."""

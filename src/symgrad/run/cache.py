@@ -23,7 +23,11 @@ from symgrad.errors import CacheWarning
 
 _MAGIC = b"symgrad cache 1\n"
 _SUFFIX = ".sgo"
+_SHARE = 4
+"""A process looks at all files again when it has written this part of what was free: others write, too."""
 _said: set[str] = set()
+_free: dict[tuple[Path, int], int] = {}
+"""Per folder and limit, the bytes that this process may write before it looks at all files again."""
 
 
 class Info(NamedTuple):
@@ -73,8 +77,9 @@ def write(name: str, body: bytes) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
         try:
+            content = _head(name) + hashlib.sha256(body).digest() + body
             with open(descriptor, "wb") as file:
-                file.write(_head(name) + hashlib.sha256(body).digest() + body)
+                file.write(content)
             os.replace(temporary, folder / (name + _SUFFIX))
         except BaseException:
             with suppress(OSError):
@@ -83,7 +88,10 @@ def write(name: str, body: bytes) -> None:
     except OSError as e:
         _warn(f"the cache {folder} can't be written ({e.strerror}); code is compiled anew in every process")
         return
-    _shrink(folder)
+    place = folder, _limit()
+    _free[place] = _free.get(place, 0) - len(content)
+    if _free[place] < 0:
+        _free[place] = _shrink(folder) // _SHARE
 
 
 def info() -> Info:
@@ -162,17 +170,19 @@ def _files(folder: Path | None) -> list[tuple[float, int, Path]]:
     return sorted(found)
 
 
-def _shrink(folder: Path) -> None:
+def _shrink(folder: Path) -> int:
+    """Bytes that are free in the folder, after the files that were not used for longest have made room."""
     files = _files(folder)
     total, limit = sum(size for _, size, _ in files), _limit()
     if total <= limit:
-        return
+        return limit - total
     for _, size, path in files:
         with suppress(OSError):
             path.unlink()
         total -= size
         if total <= 0.8 * limit:
-            return
+            break
+    return max(limit - total, 0)
 
 
 def _warn(text: str) -> None:

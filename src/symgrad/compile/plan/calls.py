@@ -27,7 +27,7 @@ def library(p: Planner, i: int) -> None:
     arguments = tuple([constant(*g.attrs[a]) if g.ops[a] is CONST else p.views[a] for a in g.args[i]])
     out = tuple([p.views[j] for j in nodes])
     taken = sum(p.buffers[v.buffer].bytes for v in (*out, *arguments) if isinstance(v, View))
-    p.steps.append(Library(g.ops[i].name, node_call(g, i), arguments, out, takes, taken))
+    p.steps.append(Library(g.ops[i].name, node_call(g, i), arguments, out, takes, taken, g.work(i)))
 
 
 def siblings(p: Planner, i: int) -> list[int]:

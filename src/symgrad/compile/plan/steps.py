@@ -91,7 +91,7 @@ class Library:
     """out = call(*arguments): an operation of the NumPy back end. An argument is a view, or a number itself.
 
     takes: which of the arrays that `call` gives goes to each of `out`; empty: it gives just one.
-    bytes: about what it takes for itself.
+    bytes: about what it takes for itself. operations: about what it does.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Library:
     out: tuple[View, ...]
     takes: tuple[int, ...]
     bytes: int
+    operations: float = 0.0
 
 
 class Slot(NamedTuple):
