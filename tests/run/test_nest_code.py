@@ -396,7 +396,7 @@ def test_a_c_function_between_nests() -> None:
     assert buffers[0][1] == 5
 
 
-def test_programs_with_loops_are_optimised_across_functions(monkeypatch, tmp_path):
+def test_programs_with_loops_are_optimised_across_functions(monkeypatch: Any, tmp_path: Any) -> None:
     import symgrad as sg
     from symgrad.run import llvmlite
 
@@ -404,7 +404,7 @@ def test_programs_with_loops_are_optimised_across_functions(monkeypatch, tmp_pat
     seen = []
     emit = llvmlite.emit_object
 
-    def spied(ir, target, opt=1, passes=None):
+    def spied(ir: Any, target: Any, opt: int = 1, passes: Any = None) -> Any:
         seen.append(passes)
         return emit(ir, target, opt, passes)
 
