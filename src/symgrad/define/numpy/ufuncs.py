@@ -60,9 +60,9 @@ def enter(ufunc: Any, operation: str | None = None) -> None:
         UFUNCS[ufunc] = _by_name(ufunc, name)
 
 
-for _name in dir(np):
-    if isinstance(getattr(np, _name), np.ufunc):
-        enter(getattr(np, _name))
+for _value in list(vars(np).values()):  # not by name: NumPy loads f2py, testing and others when asked for them
+    if isinstance(_value, np.ufunc):
+        enter(_value)
 
 
 def means(*ufuncs: Any) -> Any:
