@@ -132,6 +132,7 @@ def test_values_and_gradients(name: str, framework: Any) -> None:
 def test_every_operation_has_a_lowering(module: Any) -> None:
     """But special functions, which `test_every_back_end` lists."""
     used = {REGISTER[n].name for c in EVERY.values() for n in {op.name for op in c.graph()[0].ops}} | COVERED
+    used |= {name for name, op in REGISTER.items() if op.kind == "flow"}  # in test_flow_back_ends
     for name, op in REGISTER.items():
         if op.kind not in ("elementwise", "constant") and name != "implicit":  # SciPy's solvers, which take NumPy alone
             assert module.has(op), name
