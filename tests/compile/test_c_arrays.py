@@ -134,6 +134,7 @@ MADE = {
     "big": (lambda A, B, C: np.exp(A @ B) @ np.sin(C), tuple(RNG.normal(size=(40, 40)) / 6 for _ in range(3))),
     "gram": (lambda X: X.T @ X + np.outer(X[0], X[1]), (RNG.normal(size=(20, 30)),)),
     "sparse": (sg.hessian(lambda x: np.sum((x[1:] - x[:-1] ** 2) ** 2), sparse=True), (RNG.normal(size=6),)),
+    "conditions": (lambda x: np.where((x > 1) | ((x < 0) & (x > -1)), x, x**2), (POINTS,)),
     "identity": (lambda a, b: (b, a), (POINTS, 2.0)),
     "constant": (lambda x: (np.ones((2, 2)), np.arange(3.0), np.max(x) > 0), (RNG.normal(size=3),)),
     "empty": (lambda x: (np.sum(x[:0]), np.prod(x[:0]), np.concatenate([x[:0], x])), (RNG.normal(size=3),)),

@@ -16,7 +16,7 @@ INFIX: dict[str, tuple[str, int, int, int]] = {
     "equal": ("==", 4, 5, 5),
     "not_equal": ("!=", 4, 5, 5),
     "logical_and": ("&&", 3, 4, 4),
-    "logical_or": ("||", 2, 3, 3),
+    "logical_or": ("||", 2, 4, 4),  # compilers warn of && in || without brackets
     "logical_xor": ("!=", 4, 5, 5),
 }
 
