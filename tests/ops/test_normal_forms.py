@@ -173,5 +173,5 @@ def test_every_operation_can_be_lowered() -> None:
     from symgrad.dialects.numpy import lowering
 
     for op in REGISTER.values():
-        if op.kind not in ("leaf", "control", "flow") and op.name != "implicit":  # these run their bodies: compile.numpy
+        if op.kind not in ("leaf", "control", "flow") and op.name != "implicit":  # those run bodies: compile.numpy
             assert lowering(op) is not None or op.fallback is not None, op.name
