@@ -40,7 +40,9 @@ def simplify(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
         if once_more.operations(ids) >= graph.operations(new):
             break
         graph, new = once_more, ids
-    return gather_powers(*recontract(*gather_powers(graph, new)))
+    graph, new = gather_powers(*recontract(*gather_powers(graph, new)))
+    graph.memo.clear()  # it was for the passes: the graph may be kept for long
+    return graph, new
 
 
 def rewrites(graph: Graph, roots: Sequence[int]) -> list[str]:
