@@ -335,3 +335,15 @@ def test_a_recurrent_net_is_trained_in_compiled_steps():
     assert values[-1] < 1e-2 * first
     with pytest.raises(sg.ArgumentError, match=r"step\.init"):
         step(p, x, 1.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("first", [0.5, 1, 0])
+def test_a_carry_that_begins_as_a_number_of_python_has_the_dtype_that_it_meets(dtype, first):
+    x = np.linspace(0.5, 1, 4).astype(dtype)
+    last, ys = sg.function(lambda x: sg.scan(lambda c, u: (c * 0.5 + u, c), first, x))(x)
+    plain, parts = sg.scan(lambda c, u: (c * 0.5 + u, c), first, x)
+    assert np.asarray(ys).dtype == dtype
+    np.testing.assert_allclose(ys, parts, rtol=1e-6)
+    np.testing.assert_allclose(last, plain, rtol=1e-6)
+    assert sg.function(lambda x: x * sg.fori_loop(0, 3, lambda i, v: v / 3, 1.0))(x).dtype == dtype

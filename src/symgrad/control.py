@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.compile.flow import endless
 from symgrad.derive import lift
 from symgrad.errors import ArgumentError, ConvergenceError
-from symgrad.graph import CONST, REGISTER, Graph, Type, promote
+from symgrad.graph import CONST, FLOATS, REGISTER, Graph, Type, promote
 from symgrad.graph.body import Body
 from symgrad.ops.flow import Scan
 from symgrad.run.limits import parsed
@@ -162,7 +162,10 @@ def while_loop(
     condition, body, captured = _bodies(g, inputs, [[decision], made.outputs])
     args = (*firsts, *captured)
     nodes = [g.add(REGISTER["while_loop"], args, (condition, body, int(limit), budget, k)) for k in range(len(firsts))]
-    return _nest(spec, _arrays(g, nodes))
+    results = _arrays(g, nodes)
+    for array, kind in zip(results, made.weak, strict=True):
+        array.weak = kind
+    return _nest(spec, results)
 
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
@@ -240,6 +243,8 @@ class _Made:
 
     inputs: list[int]
     outputs: list[int]
+    weak: list[type | None]
+    """Per carry, whether it stands for a number of Python."""
 
 
 def _traced_scan(
@@ -265,6 +270,8 @@ def _traced_scan(
     body, captured = _bodies(g, made.inputs, [made.outputs])
     s = Scan(body, m, len(xs), n, bool(reverse), memory, False, None, tuple(firsts), tuple(xs), tuple(captured))
     results = _arrays(g, lift.results(g, s))
+    for array, kind in zip(results, made.weak, strict=False):
+        array.weak = kind
     return _nest(carry_spec, results[:m]), _nest(y_spec, results[m:])
 
 
@@ -273,26 +280,43 @@ def _settled(
 ) -> tuple[list[int], _Made]:
     """The first carries, and the body traced with carries of types that a pass keeps.
 
-    A carry that begins as a whole number and becomes a float is a float from the start.
+    A carry that begins as a whole number and becomes a float is a float from the start. One that begins as a number
+    of Python has the dtype of what it meets, as in NumPy.
     """
     from symgrad.define.numpy.tracer import node
 
     firsts = [node(g, x) for x in starts]
+    weak = [_weak(x) for x in starts]
     while True:
         types = [g.types[i] for i in firsts]
         inputs = [g.input(f"%loop {len(g)}.{k}", t) for k, t in enumerate([*types, *others])]
-        outputs = [node(g, x) for x in call(_arrays(g, inputs))]
-        after = [g.types[o] for o in outputs[: len(firsts)]]
-        for k, (a, b) in enumerate(zip(types, after, strict=True)):
-            if a.shape != b.shape:
+        arrays = _arrays(g, inputs)
+        for array, kind in zip(arrays, weak, strict=False):
+            array.weak = kind
+        found = call(arrays)
+        outputs = [node(g, x) for x in found]
+        wanted, still = [], []
+        for k, (t, o, kind) in enumerate(zip(types, outputs, weak, strict=False)):
+            after = g.types[o]
+            if t.shape != after.shape:
                 _refuse(
-                    f"{name}: leaf {k} of the carry has shape {a.lengths} before a pass and {b.lengths} after it"
+                    f"{name}: leaf {k} of the carry has shape {t.lengths} before a pass and {after.lengths} after it"
                 )
-        wanted = [promote([a.dtype, b.dtype]) for a, b in zip(types, after, strict=True)]
-        if wanted == [t.dtype for t in types]:
+            met = kind is not None and _weak(found[k]) is None and (kind is int or after.dtype in FLOATS)
+            wanted.append(after.dtype if met else promote([t.dtype, after.dtype]))
+            still.append(None if met else kind)
+        if wanted == [t.dtype for t in types] and still == weak:
             outputs[: len(firsts)] = [_cast(g, o, d) for o, d in zip(outputs, wanted, strict=False)]
-            return firsts, _Made(inputs, outputs)
+            return firsts, _Made(inputs, outputs, weak)
         firsts = [_cast(g, i, d) for i, d in zip(firsts, wanted, strict=True)]
+        weak = still
+
+
+def _weak(value: Any) -> type | None:
+    """int or float for a number of Python, and for what stands for one."""
+    from symgrad.define.numpy.dtypes import python_number
+
+    return getattr(value, "weak", None) if hasattr(value, "graph") else python_number(value)
 
 
 def _cast(g: Graph, i: int, dtype: str) -> int:
