@@ -26,7 +26,7 @@ from symgrad.compile.plan.steps import (
 )
 from symgrad.compile.plan.views import View
 from symgrad.errors import UnsupportedError
-from symgrad.run.program import Program
+from symgrad.run.program import Program, is_code
 
 BUDGET = 0.3
 """Seconds that a profile may take, beyond one pass."""
@@ -154,7 +154,10 @@ def _times(plan: Plan, arrays: list[Any]) -> list[float]:
 
 
 def _settles(step: Step) -> bool:
-    """Whether machine code gives the same when it runs again: it adds to nothing."""
+    """Whether machine code does the same when it runs again: it adds to nothing. A scan goes on from its last carries,
+    through as many passes; a loop with a condition would be at its end."""
+    if isinstance(step, Flow):
+        return step.name != "while_loop" and is_code(step)
     if isinstance(step, Nest):
         return not any(s.keep for s in step.stores)
     return isinstance(step, Gemm) and not step.beta
