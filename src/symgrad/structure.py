@@ -22,7 +22,7 @@ def structured(
     Where none does, what `sparse` gives, if that finds few nonzeros (Crowded if not).
     """
     if structure == "dense":
-        return Derived(f.graph, f.outputs, f.tree, f._notes)
+        return Derived(f.graph, list(f.outputs), f.tree, list(f._notes))
     if structure != "auto":
         raise ArgumentError(f'structure={structure!r}: "dense" or "auto"')
     outputs: list[int] = []
@@ -40,4 +40,4 @@ def structured(
                 m._replace(axes=w.shape, rows=w.rows) for m, w in zip(leaves_of(found.tree), whole, strict=True)
             ]
             return found._replace(tree=replaced(f.tree, matrices))
-    return Derived(f.graph, outputs, replaced(f.tree, leaves), f._notes)
+    return Derived(f.graph, outputs, replaced(f.tree, leaves), list(f._notes))

@@ -93,7 +93,7 @@ class Program:
             run(memory, table)
 
     def timed(self, arrays: Sequence[Any], budget: float, passes: int) -> list[float]:
-        """Seconds of each step (of a program with `repeated`): the tenth percentile of passes that fit into `budget`."""
+        """Seconds of each step (of a program with `repeated`): tenth percentiles of passes that fit into `budget`."""
         samples: list[list[float]] = []
         end = perf_counter() + budget
         while len(samples) < 3 or (len(samples) < passes and perf_counter() < end):
