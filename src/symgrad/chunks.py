@@ -11,6 +11,7 @@ import numpy as np
 
 from symgrad.defining import as_python_function
 from symgrad.derive.rows import rows
+from symgrad.errors import ArgumentError
 from symgrad.function import Function
 from symgrad.generic import Kind, PythonFunction, Specialised
 from symgrad.graph import REGISTER, Type
@@ -86,6 +87,8 @@ class InChunks(Specialised):
 def within(f: Any, memory: str | int) -> PythonFunction:
     """The same function, its results in chunks where they take more than `memory` ("2GB", or bytes) together."""
     most = parsed(memory) if isinstance(memory, str) else int(memory)
+    if most <= 0:
+        raise ArgumentError(f"memory={memory!r} is no amount of memory; write it as '2GB' or in bytes")
     f = as_python_function(f) if isinstance(f, Function) else f
     inner: PythonFunction = f
 

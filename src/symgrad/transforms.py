@@ -191,6 +191,7 @@ def jacobian(
     a sum of products of smaller arrays (diagonal, block diagonal, Kronecker, of low rank) where it is one.
     `memory="2GB"` (or bytes): results that take more together come as `Chunks`, some rows at a time.
     """
+    _check_form(sparse, structure)
     if memory is not None:
         return in_chunks(jacobian(f, wrt, sparse, mode, structure), memory)
     f = take_as_function(f)
@@ -236,6 +237,11 @@ def jacobian(
         start += len(part)
     tree = trees[0] if f.tree == 0 else tuple(trees)
     return _derived(f, g, outputs, tree, notes, name=f"jacobian {f.name}")
+
+
+def _check_form(sparse: bool, structure: str) -> None:
+    if sparse and structure != "dense":
+        raise ArgumentError(f"sparse=True and structure={structure!r}: one of them; structure='auto' looks for both")
 
 
 def _whole_jacobian(f: Function, chosen: list[int], sparse: bool, mode: str, structure: str) -> Function:
@@ -335,6 +341,7 @@ def hessian(
     `sparse=True`, `structure="auto"` and `memory` as for `jacobian`. By arrays, one block per pair of variables, of
     the axes of both.
     """
+    _check_form(sparse, structure)
     if memory is not None:
         return in_chunks(hessian(f, wrt, sparse, mode, structure), memory)
     f = take_as_function(f)

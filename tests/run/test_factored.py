@@ -168,3 +168,43 @@ def test_a_diagonal_that_is_nearly_singular_beside_a_low_rank(small):
     H, dense = sg.hessian(f, structure="auto")(x), sg.hessian(f)(x)
     assert H.kind == "diagonal + low rank"
     np.testing.assert_allclose(dense @ H.solve(np.ones(60)), np.ones(60), rtol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda D: np.sum(np.sqrt(np.sum(D * D, -1) + 1e-12)),
+        lambda D: np.sum(np.log(np.sum(D * D, -1) + 1e-12)),
+        lambda D: np.sum(np.exp(-np.sum(D * D, -1))),
+    ],
+)
+def test_differences_are_not_multiplied_out(f, offset):
+    """Points that are close to each other and far from the origin: products of x_i and x_j would cancel."""
+    X = offset + 1e-3 * RNG.normal(size=(12, 3))
+
+    def of_points(X):
+        return f(X[:, None, :] - X[None, :, :])
+
+    dense = sg.hessian(of_points)(X)
+    H = sg.hessian(of_points, structure="auto")(X)
+    whole = H if isinstance(H, np.ndarray) else H.todense()
+    np.testing.assert_allclose(whole, dense, rtol=1e-9, atol=1e-9 * np.abs(dense).max())
+
+
+def test_a_power_of_a_sum_has_rank_one():
+    H = sg.hessian(lambda x: np.sum(x) ** 4, structure="auto")(np.ones(200_000))
+    assert H.kind == "low rank"
+    np.testing.assert_allclose((H @ np.ones(200_000))[:2], 12 * 200_000.0**3)
+
+
+def test_forms_that_can_not_be():
+    f = lambda x: np.sum(x) ** 4  # noqa: E731
+    with pytest.raises(sg.ArgumentError, match=r"200000 x 200000 places.*structure='auto'"):
+        sg.hessian(f, sparse=True)(np.ones(200_000))
+    for make in (sg.hessian, sg.jacobian):
+        with pytest.raises(sg.ArgumentError, match="one of them"):
+            make(f, sparse=True, structure="auto")
+        for memory in (0, -5):
+            with pytest.raises(sg.ArgumentError, match="no amount of memory"):
+                make(f, memory=memory)

@@ -16,6 +16,7 @@ from symgrad.derive.batching import batched
 from symgrad.derive.cotangents import cotangents
 from symgrad.derive.pattern import Crowded, pattern
 from symgrad.derive.tangents import tangents
+from symgrad.errors import ArgumentError
 from symgrad.graph import INPUT, REGISTER, Graph
 from symgrad.graph.graph import CONST
 from symgrad.graph.tree import Csr
@@ -24,7 +25,9 @@ from symgrad.ops.literal import constant_array
 WORTH = 4
 """Nonzeros are few where there are this many times more zeros and nonzeros together."""
 FREE, MUCH = 10**5, 4 * 10**6
-"""Places on the way that are always looked at, and never."""
+"""Places on the way that are always looked at, and never, to see whether nonzeros are few."""
+PLACES = 2 * 10**8
+"""Places on the way up to which a sparse result is one: some GB while they are found."""
 
 
 class Compressed(NamedTuple):
@@ -44,7 +47,15 @@ def compressed(g: Graph, root: int, variable: int, position: int, thin: bool = F
 
     rows, columns = math.prod(g.types[root].lengths), math.prod(g.types[variable].lengths)
     few = rows * columns // WORTH
-    (found,) = pattern(g, [root], variable, min(max(few, FREE), MUCH) if thin else None)
+    try:
+        (found,) = pattern(g, [root], variable, min(max(few, FREE), MUCH) if thin else PLACES)
+    except Crowded:
+        if thin:
+            raise
+        raise ArgumentError(
+            f"sparse=True: of {rows} x {columns} places more than {PLACES:.0e} may not be zero; ask for "
+            "structure='auto', for products with vectors (hvp, jvp, vjp), or for fewer variables (wrt=)"
+        ) from None
     where = csr_array((rows, columns), dtype=bool) if found is None else found
     where.sum_duplicates()
     if thin and where.nnz > few:

@@ -36,9 +36,9 @@ def factored(g: Graph, i: int, rows: int, position: int) -> tuple[list[int], Fac
         factors = _factors(g, term, nodes, position)
         held = {x for _, labels in term.factors for x in labels}
         lost = [x for x in read.out if x not in held]
-        if lost:  # constant along these axes
-            one = spread(g, g.const(1, g.types[i].dtype), tuple(sizes[x] for x in lost))
-            factors.append((nodes.setdefault(one, position + len(nodes)), tuple(lost)))
+        for x in lost:  # constant along these axes
+            one = spread(g, g.const(1, g.types[i].dtype), (sizes[x],))
+            factors.append((nodes.setdefault(one, position + len(nodes)), (x,)))
         written.append((float(term.number), tuple(factors)))
     stored = sum(math.prod(g.types[n].lengths) for n in nodes)
     if stored * WORTH > math.prod(shape) or not written or not all(_is_plain(factors, rows) for _, factors in written):

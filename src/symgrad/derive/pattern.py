@@ -97,7 +97,10 @@ class _Node:
         source = move(self, numbered)
         if source is None:
             return self.everything()
-        return csr_array(vstack(stacked, format="csr"))[np.ravel(source)]
+        rows, wanted = csr_array(vstack(stacked, format="csr")), np.ravel(source)
+        if self.most is not None and int(np.diff(rows.indptr)[wanted].sum()) > self.most:
+            raise Crowded
+        return rows[wanted]
 
     def joined(self, out: Any, own: Any, k: int) -> Pattern:
         """Element out[j] of the result depends on element own[j] of argument `k`."""

@@ -56,8 +56,9 @@ def terms(g: Graph, i: int, whole: Container[int] = frozenset()) -> Terms:
 
     Taken apart are signs, constants along axes, products element by element and outer products; a sum, or a
     product summed over an axis, only where it is node `i` itself or has more than two axes (so has a factor of it),
-    so V^T V stays whole. Nodes in `whole` are not taken apart. Of a sum of more than MOST terms, the factors that
-    are sums stay whole.
+    so V^T V stays whole. A factor that is a sum is multiplied out only where an identity is in it: differences of
+    numbers, as x_i - x_j, stay what they are, since their products would cancel. Nodes in `whole` are not taken apart.
+    Of a sum of more than MOST terms, the factors that are sums stay whole.
     """
     out = tuple(range(len(g.types[i].shape)))
     sizes = dict(enumerate(n or 0 for n in g.types[i].shape))
@@ -88,13 +89,31 @@ def terms(g: Graph, i: int, whole: Container[int] = frozenset()) -> Terms:
             inside = _inside(g, j, labels, sizes)
             summed = (*term.summed, *range(known, len(sizes)))
             stack.append(term._replace(todo=(*inside, *rest), summed=summed))
-        elif op in (ADD, SUBTRACT) and (len(labels) > 2 or alone) and labels and len(stack) + len(found) < MOST:
+        elif (
+            op in (ADD, SUBTRACT)
+            and labels
+            and (alone or (len(labels) > 2 and _has_identity(g, j)))
+            and len(stack) + len(found) < MOST
+        ):
             second = -term.number if op is SUBTRACT else term.number
             stack.append(term._replace(number=second, todo=((args[1], labels), *rest)))
             stack.append(term._replace(todo=((args[0], labels), *rest)))
         else:
             stack.append(_with(g, term, j, labels, rest))
     return Terms(out, sizes, tuple(found))
+
+
+def _has_identity(g: Graph, i: int) -> bool:
+    """Whether a term of node `i`, as a sum of products, has an identity among its factors."""
+    stack, seen = [i], {i}
+    while stack:
+        j = stack.pop()
+        if g.ops[j].name == "delta":
+            return True
+        if g.ops[j] in (ADD, SUBTRACT, NEGATIVE, MULTIPLY) or g.ops[j].name in ("einsum", "broadcast"):
+            stack += [a for a in g.args[j] if a not in seen]
+            seen.update(g.args[j])
+    return False
 
 
 def _with(g: Graph, term: _Open, j: int, labels: Labels, rest: tuple[Part, ...]) -> _Open:

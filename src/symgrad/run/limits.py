@@ -39,7 +39,7 @@ def refuse_beyond(name: str, bytes: int, what: str) -> None:
     if bytes > most:
         raise ArgumentError(
             f"{name} needs {shown(bytes)} for {what}, and may take {shown(most)}; ask for products with vectors (hvp, "
-            "jvp, vjp), a factored result (structure='auto'), fewer variables (wrt=), or float32"
+            "jvp, vjp), a factored or sparse result (structure='auto', sparse=True), fewer variables (wrt=), or float32"
         )
 
 
