@@ -352,3 +352,20 @@ def test_a_map_leaves_its_function_as_it_was_shown() -> None:
     sg.vmap(f)(np.ones((3, 4)))
     assert f.latex() == "x^{T} x"
     assert "x[4]" in repr(f)
+
+
+def test_axes_of_a_pytree_are_a_pytree():
+    def f(p, x):
+        return np.sum(p["w"]["a"] * x) + p["b"]
+
+    p = {"w": {"a": np.arange(6.0).reshape(2, 3)}, "b": np.array(1.5)}
+    x = np.arange(4.0).reshape(2, 2)
+    wide = {"w": {"a": np.arange(6.0).reshape(2, 3)}, "b": np.array([1.0, 2.0, 3.0])}
+    got = sg.vmap(f, in_axes=({"w": {"a": 1}, "b": None}, None))(p, x[0])
+    np.testing.assert_allclose(got, [np.sum(p["w"]["a"][:, k] * x[0]) + 1.5 for k in range(3)])
+    got = sg.vmap(f, in_axes=({"w": 1, "b": 0}, None))(wide, x[0])  # for all of w
+    np.testing.assert_allclose(got, [np.sum(p["w"]["a"][:, k] * x[0]) + wide["b"][k] for k in range(3)])
+    with pytest.raises(sg.ArgumentError, match="nests otherwise than p"):
+        sg.vmap(f, in_axes=({"v": 0}, None))(p, x[0])
+    with pytest.raises(sg.ArgumentError, match="one int or None for each, or a pytree"):
+        sg.vmap(f, in_axes=({"w": "a"}, None))(p, x[0])

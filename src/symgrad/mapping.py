@@ -15,6 +15,7 @@ from symgrad.graph.node import spread
 from symgrad.graph.pause import no_collector
 from symgrad.ops.einsum import transpose
 from symgrad.simplify import simplify
+from symgrad.tree import flatten_with_none, prefix_of
 
 
 def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
@@ -23,8 +24,9 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
     Args:
         f: a Python function of arrays, or a Function (one argument per input).
         in_axes: where the arguments have the axis of the points: an int for all, or one entry per argument, None
-            for an argument that is the same at every point. Of a pytree, all leaves have it there. With an int for
-            all, a number for a parameter that has a default is the same at every point.
+            for an argument that is the same at every point. Of a pytree, all leaves have it there, unless its entry
+            is a pytree too, nested as the argument or as its upper part. With an int for all, a number for a parameter
+            that has a default is the same at every point.
         out_axes: where the results get it.
 
     Nothing runs point by point: the graph itself is rewritten, so the result may be derived, printed and compiled
@@ -40,19 +42,27 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
     if isinstance(f, Function):
         f = as_python_function(f)
     axes = tuple(in_axes) if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(f.names)
-    if len(axes) != len(f.names) or not all(a is None or isinstance(a, int) for a in axes):
+    leaves, spec = flatten_with_none(axes)
+    if len(axes) != len(f.names) or not all(a is None or (isinstance(a, int) and a is not True) for a in leaves):
         raise ArgumentError(
-            f"in_axes={in_axes!r}: {f.name} has arguments {', '.join(f.names)}; one int or None for each"
+            f"in_axes={in_axes!r}: {f.name} has arguments {', '.join(f.names)}; one int or None for each, or a pytree "
+            "of them"
         )
-    if all(a is None for a in axes):
+    if all(a is None for a in leaves):
         raise ArgumentError(f"in_axes={in_axes!r}: at least one argument has an axis of points")
     inner: PythonFunction = f
     given = isinstance(in_axes, (tuple, list))
     optional = [not given and p.default is not p.empty for p in f.signature.parameters.values()]
 
     def build(kind: Kind, names: tuple[str, ...]) -> Specialised:
-        slots = [(k, s) for k in range(len(kind.arguments)) for s in kind.slots(k)]
-        places = [None if optional[k] and not kind.types[s].shape else axes[k] for k, s in slots]
+        places: list[Any] = []
+        for k, argument in enumerate(kind.arguments):
+            try:
+                own_axes = prefix_of(axes[k], argument)
+            except ValueError as e:
+                raise ArgumentError(f"in_axes={in_axes!r} nests otherwise than {inner.names[k]}: {e}") from None
+            for s, axis in zip(kind.slots(k), own_axes, strict=True):
+                places.append(None if optional[k] and not kind.types[s].shape else axis)
         n, types = _without(inner, names, kind.types, places)
         weak = [w if at is None else None for w, at in zip(kind.numbers, places, strict=True)]
         parent = inner.of_kind(Kind(kind.arguments, tuple(types), tuple(weak)))
@@ -63,7 +73,7 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: int = 0) -> PythonFunction:
         return Specialised(flat(function), kind, parent.result, parent.taken)
 
     made = PythonFunction(f"vmap {f.name}", f.signature, build, f._static, f._floats)
-    return f.kept(("vmap", axes, out_axes, given), made)
+    return f.kept(("vmap", tuple(leaves), spec, out_axes, given), made)
 
 
 def _without(

@@ -53,6 +53,20 @@ class _Number:
 NUMBER = _Number()
 
 
+def prefix_of(prefix: Any, s: Structure) -> list[Any]:
+    """Per number of `s`, the leaf of `prefix` that stands at it or above it; None is a leaf here. ValueError where
+    `prefix` nests otherwise."""
+    each = optree.tree_unflatten(s.spec, list(range(len(s.fixed))))
+    found = optree.broadcast_prefix(prefix, each, none_is_leaf=True, namespace=_NAMESPACE)
+    leaves, _ = flatten_with_none(each)
+    return [x for x, k in zip(found, leaves, strict=True) if k is not None and s.fixed[k] is NUMBER]
+
+
+def flatten_with_none(value: Any) -> tuple[list[Any], Any]:
+    """As `flatten`, where None is a leaf."""
+    return optree.tree_flatten(value, none_is_leaf=True, namespace=_NAMESPACE)
+
+
 def flatten(value: Any) -> tuple[list[Any], Any]:
     """(leaves, structure of optree); None is a node without leaves, dataclasses are entered."""
     leaves, spec = optree.tree_flatten(value, namespace=_NAMESPACE)
