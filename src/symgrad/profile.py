@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symgrad.compile.nest import Access, Nest
+from symgrad.compile.plan.code import is_code
 from symgrad.compile.plan.steps import (
     ITEM,
     Flow,
@@ -26,7 +27,7 @@ from symgrad.compile.plan.steps import (
 )
 from symgrad.compile.plan.views import View
 from symgrad.errors import UnsupportedError
-from symgrad.run.program import Program, is_code
+from symgrad.run.program import Program
 
 BUDGET = 0.3
 """Seconds that a profile may take, beyond one pass."""

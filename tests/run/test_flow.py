@@ -14,9 +14,10 @@ import pytest
 
 import symgrad as sg
 from symgrad.compile.numpy import Reference
+from symgrad.compile.plan.code import is_code
 from symgrad.compile.plan.planner import plan
 from symgrad.compile.plan.steps import Flow
-from symgrad.run.program import Program, is_code
+from symgrad.run.program import Program
 from symgrad.tree import flatten
 
 RNG = np.random.default_rng(11)

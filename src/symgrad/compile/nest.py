@@ -160,14 +160,19 @@ class Call:
     arguments: tuple[tuple[Any, ...], ...]
 
 
+UNUSED, OWN = -1, -2
+
+
 @dataclass(frozen=True, eq=False)
 class Passes:
     """Steps that run again and again, or one of two lines of steps: each on a table of buffers of its own.
 
     kind: "scan", one body, `length` times; "while_loop", the condition and the body; "cond", those for False and True.
-    tables: per body and buffer (buffer of the table around, offset in bytes, bytes further per pass), buffer -1 where
-    it is not used. number: (buffer, offset) of an int64: of a scan the passes if they are fewer, of a while_loop where
-    their number is written, or of the predicate. test: the condition's buffer that holds its result.
+    tables: per body and buffer (buffer of the table around, offset in bytes, bytes further per pass), buffer UNUSED, or
+    OWN: at the offset in memory of the body's own, of `own` bytes. number: (buffer, offset) of an int64: of a scan the
+    passes if they are fewer, of a while_loop where their number is written, or of the predicate. test: the condition's
+    buffer that holds its result. kept: (buffer, offset, bytes, whether it is changed) of little memory around that no
+    other slot reaches: passes may work on a copy of it.
     """
 
     kind: str
@@ -177,6 +182,8 @@ class Passes:
     reverse: bool
     number: tuple[int, int] | None
     test: int
+    own: tuple[int, ...]
+    kept: tuple[tuple[int, int, int, bool], ...] = ()
 
 
 Step = Nest | Call | Passes

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgrad.compile.nest import Call, Nest, Passes, interpret
+from symgrad.compile.nest import Nest, interpret
+from symgrad.compile.plan.code import code, is_code
 from symgrad.compile.plan.steps import (
     CONSTANT,
     INPUT,
@@ -175,20 +176,16 @@ class Program:
                 whole = len(line) == len(plan.steps) and tree is not None
                 large = any(b.bytes >= LARGE and not b.zeroed for _, b, _ in self._results)
                 if whole and (self._given or (plan.arena <= HEAP and not large)):
-                    code = self._whole = Nests(list(line), _frame(plan, tree, self._given))
+                    nests = self._whole = Nests(list(line), _frame(plan, tree, self._given))
                 else:
-                    code = Nests(list(line))
-                self._code.append(lambda memory, table: code(table))
+                    nests = Nests(list(line))
+                self._code.append(lambda memory, table: nests(table))
                 line.clear()
 
         for k, step in enumerate(plan.steps):
             times = repeated[k] if repeated else 1
-            if native and isinstance(step, Nest):
-                line += [step] * times
-            elif native and isinstance(step, Gemm):
-                line += [blas_call(step)] * times
-            elif native and isinstance(step, Flow) and is_code(step):
-                line += [passes(step)] * times
+            if native and is_code(step):
+                line += [code(step)] * times
             else:
                 close()
                 self._code.append(_python(step, native))
@@ -224,25 +221,6 @@ def _frame(plan: Plan, tree: Any, given: bool) -> Frame:
     products = sum(s.a.rows * s.a.columns * s.b.columns for s in plan.steps if isinstance(s, Gemm))
     results = tuple(v.buffer for v in plan.results)
     return Frame(tuple(slots), tuple(plan.inputs), results, tree, plan.arena, products > LONG, given)
-
-
-def is_code(step: Step) -> bool:
-    """Whether a step is machine code, with all steps within."""
-    if isinstance(step, Flow):
-        return all(is_code(s) for b in step.bodies for s in b.steps)
-    return isinstance(step, (Nest, Gemm))
-
-
-def passes(step: Flow) -> Passes:
-    """A loop or branch as code."""
-
-    def code(s: Step) -> Any:
-        return blas_call(s) if isinstance(s, Gemm) else passes(s) if isinstance(s, Flow) else s
-
-    bodies = [tuple(map(code, body.steps)) for body in step.bodies]
-    tables = tuple(tuple((s.buffer, s.offset, s.stride) for s in table) for table in step.tables)
-    number = None if step.number is None else (step.number.buffer, step.number.offset)
-    return Passes(step.name, tuple(bodies), tables, step.length, step.reverse, number, step.test)
 
 
 def _python(step: Step, native: bool) -> Callable[[list[Any], Any], None]:
@@ -300,65 +278,6 @@ def _strided(flat: Any, offset: int, shape: tuple[int, ...], strides: tuple[int,
     if not flat.size or 0 in shape:
         return np.empty(shape, flat.dtype)
     return np.ndarray(shape, flat.dtype, flat, offset * item, [s * item for s in strides])
-
-
-def blas_call(step: Gemm) -> Call:
-    """The call of BLAS, which has matrices by columns: c^T = b^T a^T for one by rows."""
-    a, b, c = step.a, step.b, step.c
-    if step.half:
-        return _syrk(step)
-    if c.rows == 1 or (c.columns > 1 and c.by_rows):
-        a, b, c = b.turned, a.turned, c.turned
-    letter, real, pointer, leading = _spelled(step.dtype)
-    if c.columns == 1 and a.rows * a.columns > 0:  # a matrix and a vector
-        letter_a, own = ("N", a) if a.turned.by_rows else ("T", a.turned)
-        return Call(
-            f"symgrad.blas.{letter}gemv",
-            (
-                ("char", letter_a), ("int", own.rows), ("int", own.columns), (real, step.alpha),
-                pointer(a), leading(own), pointer(b), ("int", b.down or 1),
-                (real, step.beta), pointer(c), ("int", 1 if c.rows == 1 else c.down),
-            ),
-        )  # fmt: skip
-    letters, own = [], []
-    for m in (a, b):
-        by_columns = m.turned.by_rows
-        letters.append("N" if by_columns else "T")
-        own.append(m if by_columns else m.turned)
-    return Call(
-        f"symgrad.blas.{letter}gemm",
-        (
-            ("char", letters[0]), ("char", letters[1]), ("int", c.rows), ("int", c.columns), ("int", a.columns),
-            (real, step.alpha), pointer(a), leading(own[0]), pointer(b), leading(own[1]),
-            (real, step.beta), pointer(c), leading(c),
-        ),
-    )  # fmt: skip
-
-
-def _syrk(step: Gemm) -> Call:
-    """c = alpha a a^T, on and above its diagonal: what is by rows above it is below it by columns."""
-    a, c = step.a, step.c
-    letter, real, pointer, leading = _spelled(step.dtype)
-    by_columns = a.turned.by_rows
-    return Call(
-        f"symgrad.blas.{letter}syrk",
-        (
-            ("char", "L" if c.by_rows else "U"), ("char", "N" if by_columns else "T"), ("int", a.rows),
-            ("int", a.columns), (real, step.alpha), pointer(a), leading(a if by_columns else a.turned),
-            (real, step.beta), pointer(c), leading(c.turned if c.by_rows else c),
-        ),
-    )  # fmt: skip
-
-
-def _spelled(dtype: str) -> tuple[str, str, Callable[[Matrix], tuple[Any, ...]], Callable[[Matrix], tuple[Any, ...]]]:
-    """BLAS's letter of a dtype, how a number of it is passed, a matrix, and its leading dimension by columns."""
-    letter, real, item = ("d", "real", 8) if dtype == "float64" else ("s", "single", 4)
-    return (
-        letter,
-        real,
-        lambda m: ("buffer", m.buffer, m.offset * item),
-        lambda m: ("int", max(1, m.rows if m.columns <= 1 else m.right, m.rows)),
-    )
 
 
 def _address(a: Any) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from symgrad.graph import CONST, INPUT, REGISTER, Graph
 from symgrad.graph.body import Body
 from symgrad.ops.flow import Scan, scan_at, siblings
+from symgrad.simplify.around import from_around
 
 BROADCAST = REGISTER["broadcast"]
 SCAN, WHILE, COND = REGISTER["scan"], REGISTER["while_loop"], REGISTER["cond"]
@@ -224,6 +225,9 @@ class _Other:
             seen = dict(zip(body.inputs, args[1:], strict=True))
             body.graph.into(out, body.outputs, seen)
             return {k: seen[body.outputs[p]] for k, p in self.places.items()}
+        own = 1 if self.op is COND else len(bodies[1].outputs)  # the predicate; or the carries
+        captured, bodies = from_around(out, args[own:], bodies)
+        args = (*args[:own], *captured)
         return {k: out.add(self.op, args, (*bodies, *self.rest, p)) for k, p in self.places.items()}
 
 

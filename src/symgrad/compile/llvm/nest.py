@@ -74,14 +74,14 @@ class _Shared:
         self.flow = False
         """Whether there are loops or branches."""
 
-    def loops(self, nest: Nest, vector_width: int, name: str, order: Order | None = None) -> Order:
+    def loops(self, nest: Nest, vector_width: int, name: str, order: Order | None = None, linkage: str = "") -> Order:
         """Write the function of a nest; `order` where it is known."""
         module = Module(nest.dtype, self.fused)
         order = order or replace(arrange(nest, vector_width * (2 if nest.dtype == "float32" else 1)), split=None)
         lines = Loops(order, module).write()
         # what lives across calls of the maths is spilled: half a cache line off, each access would touch two lines
         aligned = " alignstack(64)" if module.maths else ""
-        head = f"define i32 @{name}(ptr %table, i64 %first, i64 %last) nounwind{aligned} {{"
+        head = f"define {linkage}i32 @{name}(ptr %table, i64 %first, i64 %last) nounwind{aligned} {{"
         self.texts.append("\n".join([head, "entry:", *lines, "}"]))
         self.maths |= module.maths
         self.declarations |= module.declarations
@@ -222,7 +222,7 @@ def _nest(nest: Nest, k: int | str, vector_width: int, shared: _Shared, limit: f
         shared.texts.append(_sequence(f"begin.{k}", calls))
         calls = [f"@begin.{k}(ptr %table)"]
     if order is not None:
-        shared.loops(nest, vector_width, f"nest.{k}", order)
+        shared.loops(nest, vector_width, f"nest.{k}", order, "" if isinstance(k, int) else "internal ")
         calls.append(f"@nest.{k}(ptr %table, i64 0, i64 {_length(order)})")
     reduced = order is not None and order.split is not None and order.split_reduced
     return calls, Part(f"nest.{k}", f"begin.{k}" if begin else None, order, reduced, work_of(nest))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgrad.compile.nest import Passes
+from symgrad.compile.nest import OWN, UNUSED, Passes
 
 LIMIT, INTERRUPTED = 2, 4
 OFTEN = 1e6
@@ -20,6 +20,7 @@ DECLARATIONS = (
     "declare void @PyGILState_Release(i32)",
     "declare i32 @PyErr_CheckSignals()",
     "declare ptr @PyEval_SaveThread()",
+    "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
     "declare void @PyEval_RestoreThread(ptr)",
 )
 SIGNALS = """define internal i32 @signals() noinline {
@@ -50,6 +51,9 @@ class _Function:
     def text(self) -> str:
         for k, table in enumerate(self.step.tables):
             self.lines.append(f" %own{k} = alloca [{max(len(table), 1)} x ptr], align 16")
+            if self.step.own[k]:
+                self.lines.append(f" %memory{k} = alloca [{self.step.own[k]} x i8], align 64")
+        self._keep()
         for k in range(len(self.step.tables)):
             self._enter(k)
         {"scan": self._scan, "while_loop": self._while, "cond": self._cond}[self.step.kind]()
@@ -66,13 +70,37 @@ class _Function:
         base = self.new(f"load ptr, ptr {at}")
         return self.new(f"getelementptr i8, ptr {base}, i64 {offset}") if offset else base
 
+    def _keep(self) -> None:
+        """Copies of little memory, which LLVM holds in registers: nothing else points to them."""
+        self.kept: dict[tuple[int, int], str] = {}
+        for n, (_, _, size, _) in enumerate(self.step.kept):
+            self.lines.append(f" %kept{n} = alloca [{size} x i8], align 16")
+        for n, (buffer, offset, size, _) in enumerate(self.step.kept):
+            self.kept[buffer, offset] = f"%kept{n}"
+            self._copy(f"%kept{n}", self._around(buffer, offset), size)
+
+    def _give(self) -> None:
+        """What was changed in the copies, back where it lies."""
+        for n, (buffer, offset, size, changed) in enumerate(self.step.kept):
+            if changed:
+                self._copy(self._around(buffer, offset), f"%kept{n}", size)
+
+    def _copy(self, to: str, source: str, size: int) -> None:
+        self.lines.append(f" call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {size}, i1 false)")
+
+    def _place(self, k: int, buffer: int, offset: int) -> str:
+        """The address of a slot of body `k`."""
+        if buffer == OWN:
+            return self.new(f"getelementptr i8, ptr %memory{k}, i64 {offset}")
+        return self.kept.get((buffer, offset)) or self._around(buffer, offset)
+
     def _enter(self, k: int) -> None:
         """The body's table, but for what moves from pass to pass."""
         self.moving: list[tuple[str, str, int]] = []
         for n, (buffer, offset, stride) in enumerate(self.step.tables[k]):
-            if buffer < 0:
+            if buffer == UNUSED:
                 continue
-            base = self._around(buffer, offset)
+            base = self._around(buffer, offset) if stride else self._place(k, buffer, offset)
             place = self.new(f"getelementptr ptr, ptr %own{k}, i64 {n}")
             if stride:
                 self.moving.append((place, base, stride))
@@ -106,7 +134,9 @@ class _Function:
             further = self.new(f"mul i64 {at}, {stride}")
             self.lines.append(f" store ptr {self.new(f'getelementptr i8, ptr {base}, i64 {further}')}, ptr {place}")
         self._run(0)
-        self.lines += ["done:", " ret i32 0", "fail:", " ret i32 %bits", "interrupted:", " ret i32 %signal"]
+        self.lines.append("done:")
+        self._give()
+        self.lines += [" ret i32 0", "fail:", " ret i32 %bits", "interrupted:", " ret i32 %signal"]
 
     def _run(self, k: int) -> None:
         """One pass of body `k`, and on; the pass is number %t."""
@@ -150,6 +180,7 @@ class _Function:
         ]
         self._run(1)
         self.lines.append("done:")
+        self._give()
         assert step.number is not None
         self.lines.append(f" store i64 %t, ptr {self._around(*step.number)}")
         self.lines += [" ret i32 0", "limit:", f" ret i32 {LIMIT}", "astray:", " ret i32 %asked"]
