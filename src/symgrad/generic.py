@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.dispatch import Call, Dispatch, key
 from symgrad.errors import ArgumentError, DtypeError, SymgradError, WidenError
 from symgrad.function import Function
 from symgrad.graph import FLOATS, Type
 from symgrad.graph.tree import leaves_of
 from symgrad.leaves import DEFINING, Fixed, as_array, is_static, is_traced, static_key, type_of
 from symgrad.shown import Shown
-from symgrad.tree import LEAF, NUMBER, Structure, flatten, names_of, tuple_of
+from symgrad.tree import NUMBER, Structure, flatten, names_of, tuple_of
 
 Numbers = Any
 
@@ -69,11 +70,10 @@ class Specialised:
     """Traced arrays of a function around this one, for the inputs of these names."""
 
     @property
-    def is_flat(self) -> bool:
-        """Whether arguments and result are what the Function takes and gives, without any nesting."""
-        return (
-            self.__class__ is Specialised and not self.taken and all(map(_is_leaf, (self.result, *self.kind.arguments)))
-        )
+    def is_whole(self) -> bool:
+        """Whether a call is one of the Function, and all numbers of its result are its outputs."""
+        plain = self.__class__ is Specialised and not self.taken
+        return plain and self.result.size == len(self.result.fixed) > 0
 
     def __call__(self, numbers: Sequence[Any]) -> Any:
         numbers = self.filled(numbers, self.taken)
@@ -91,10 +91,6 @@ class Specialised:
             return values
         rest = iter(values)
         return [taken[n] if n in taken else next(rest) for n in self.function.names]
-
-
-def _is_leaf(a: Structure) -> bool:
-    return a.size == len(a.fixed) == 1 and a.spec == LEAF.spec
 
 
 class PythonFunction(Shown):
@@ -138,22 +134,23 @@ class PythonFunction(Shown):
         self._made: dict[Any, Specialised] = {}
         self._transformed: dict[Any, PythonFunction] = {}
         """Its gradient and other transforms, by what they were asked for."""
-        self._plain_calls: dict[Any, tuple[Function, Kind]] = {}
-        """Of arguments that are arrays and floats by themselves, with one result: called with nothing in between."""
+        self._known = Dispatch()
         self._latest: Specialised | None = None
         kinds = {p.kind for p in signature.parameters.values()}
         self._plain = kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY}
 
     def __call__(self, /, *args: Any, **named: Any) -> Any:
-        key = tuple([(a.shape, a.dtype) if a.__class__ is np.ndarray else a.__class__ for a in args])
-        known = self._plain_calls.get(key)
-        if known is not None and not named:
-            function, self._latest_kind[0] = known
-            return function(*args)
+        call, leaves = None if named else self._known.plain.get(key(args)), args
+        if call is None:
+            call, leaves = self._known.find(args, named)
+        if call is not None:
+            self._latest_kind[0] = call.kind
+            return call.function(*leaves) if call.direct else call(leaves)
         made, numbers = self._prepared(args, named)
-        plain = self._plain and not named and len(args) == len(self.names) and made.is_flat
-        if plain and all(a.__class__ in (np.ndarray, float) for a in args):
-            self._plain_calls[key] = made.function, made.kind
+        if made.is_whole:
+            result = None if made.result.is_leaf else made.result.spec
+            call = Call(made.function, made.kind, result, made.result.size == 1)
+            self._known.remember(args, named, self._with_static, call)
         return made(numbers)
 
     def specialise(self, /, *args: Any, **named: Any) -> Function:
@@ -220,6 +217,10 @@ class PythonFunction(Shown):
             if n not in given and type(values[k]) is int and k not in self._floats:
                 values[k] = Fixed(values[k])
         return tuple(values)
+
+    def _with_static(self, args: Sequence[Any], named: dict[str, Any]) -> list[tuple[Any, bool]]:
+        """One value per parameter, and whether it is static."""
+        return [(v, n in self._static) for n, v in zip(self.names, self._bound(args, named), strict=True)]
 
     def _static_slots(self, values: Sequence[Any]) -> set[int]:
         found, start = set(), 0

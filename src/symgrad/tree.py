@@ -24,6 +24,11 @@ class Structure(NamedTuple):
         """Number of leaves that are numbers."""
         return sum(f is NUMBER for f in self.fixed)
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is one number by itself."""
+        return self.fixed == (NUMBER,) and self.spec.is_leaf()
+
     def nest(self, leaves: Sequence[Any]) -> Any:
         """The pytree with these numbers."""
         if self.size == len(self.fixed):
@@ -76,6 +81,17 @@ def flatten(value: Any) -> tuple[list[Any], Any]:
     for kind in fresh:
         _register(kind)
     return flatten(value)
+
+
+def flatten_call(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[list[Any], Any]:
+    """As `flatten`, of what is passed in a call; dataclasses that were never met are leaves."""
+    passed: Any = (args, named) if named else args
+    return optree.tree_flatten(passed, namespace=_NAMESPACE)
+
+
+def unflatten(spec: Any, leaves: Sequence[Any]) -> Any:
+    """The pytree of this structure."""
+    return spec.unflatten(leaves)
 
 
 def _register(kind: type) -> None:
