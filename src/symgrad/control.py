@@ -397,7 +397,12 @@ def _pair(name: str, value: Any) -> tuple[Any, Any]:
 
 def _same_nesting(name: str, what: str, before: Any, after: Any) -> None:
     if before != after:
-        _refuse(f"{name}: the {what} begins as {before}, and is {after} after a pass")
+        _refuse(f"{name}: the {what} begins as {_nesting(before)}, and is {_nesting(after)} after a pass")
+
+
+def _nesting(spec: Any) -> str:
+    """As in (*, [*, *]): an asterisk for each array."""
+    return str(spec).partition("(")[2].rpartition(")")[0].partition(", namespace")[0]
 
 
 def _truth_node(g: Graph, name: str, value: Any) -> int:

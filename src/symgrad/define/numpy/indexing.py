@@ -64,10 +64,30 @@ def _filled(x: Array, places: Any, value: int) -> Array:
 
 
 def _write_where(x: Array, key: Any, value: Any) -> Array:
-    """x[condition] = value, of a traced condition of x's own shape."""
+    """x[key] = value, of a traced condition of x's own shape, or of whole numbers among which are traced ones."""
     if is_traced(key) and key.dtype.kind == "b" and key.shape == x.shape and np.ndim(value) == 0:
         return cast(np.where(key, value, x), x.dtype)  # type: ignore[arg-type]
-    refuse("writing at traced places: write np.where(np.arange(n) == i, value, x)")
+    items = _expanded(x, key)
+    traced = [k for k, item in enumerate(items) if is_traced(item)]
+    if any(items[k].shape for k in traced) or any(item is None or isinstance(item, np.ndarray) for item in items):
+        refuse(
+            "writing at an array of traced places: write np.where(condition, value, x), one place x[i] at a time, or "
+            "add with np.bincount(places, weights, minlength=n)"
+        )
+    around = tuple(slice(None) if k in traced else item for k, item in enumerate(items))
+    part = x[around]
+    axes = [sum(not _is_int(item) for item in items[:k]) for k in traced]
+    g = x.graph
+    here: Any = True
+    for k, axis in zip(traced, axes, strict=True):
+        every = Array(g, node(g, np.arange(x.shape[k])))
+        own = every == read(every, items[k])  # the place within the array, or an error when it runs
+        here = here & own.reshape([-1 if a == axis else 1 for a in range(part.ndim)])
+    shape = [n for a, n in enumerate(part.shape) if a not in axes]
+    given = Array(g, broadcast_to(g, node(g, value, x.dtype), shape))
+    one = given.reshape([1 if a in axes else n for a, n in enumerate(part.shape)])
+    new = cast(np.where(here, one, part), x.dtype)  # type: ignore[arg-type]
+    return write(x, around, new)
 
 
 def _expanded(x: Array, key: Any) -> list[Any]:
