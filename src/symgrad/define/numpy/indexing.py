@@ -81,7 +81,7 @@ def _write_where(x: Array, key: Any, value: Any) -> Array:
     here: Any = True
     for k, axis in zip(traced, axes, strict=True):
         every = Array(g, node(g, np.arange(x.shape[k])))
-        own = every == read(every, items[k])  # the place within the array, or an error when it runs
+        own: Any = every == read(every, items[k])  # the place within the array, or an error when it runs
         here = here & own.reshape([-1 if a == axis else 1 for a in range(part.ndim)])
     shape = [n for a, n in enumerate(part.shape) if a not in axes]
     given = Array(g, broadcast_to(g, node(g, value, x.dtype), shape))
