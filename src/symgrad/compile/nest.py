@@ -160,6 +160,18 @@ class Call:
     arguments: tuple[tuple[Any, ...], ...]
 
 
+@dataclass(frozen=True)
+class Mirrored:
+    """What is above the diagonal of a matrix of `size` rows copied below; all in elements."""
+
+    buffer: int
+    dtype: str
+    offset: int
+    size: int
+    down: int
+    right: int
+
+
 UNUSED, OWN = -1, -2
 
 
@@ -186,7 +198,7 @@ class Passes:
     kept: tuple[tuple[int, int, int, bool], ...] = ()
 
 
-Step = Nest | Call | Passes
+Step = Nest | Call | Mirrored | Passes
 
 
 def load_input(body: Graph, k: int, dtype: str = "float64") -> int:

@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from symgrad.compile.llvm import nest_flow
+from symgrad.compile.llvm import nest_flow, nest_mirror
 from symgrad.compile.llvm.ir import literal
 from symgrad.compile.llvm.nest_loops import Loops
 from symgrad.compile.llvm.nest_order import Order, adds_to_memory, arrange, weight
 from symgrad.compile.llvm.vector_math import functions
 from symgrad.compile.llvm.writer import Module, has
 from symgrad.compile.lower import lower
-from symgrad.compile.nest import Access, Call, Nest, Place, Step, Store, identity, load_input
+from symgrad.compile.nest import Access, Call, Mirrored, Nest, Place, Step, Store, identity, load_input
 from symgrad.errors import ArgumentError, UnsupportedError
 from symgrad.graph import Graph, Op
 
@@ -142,6 +142,9 @@ def _within(step: Step, k: str, vector_width: int, shared: _Shared) -> tuple[lis
     if isinstance(step, Call):
         shared.texts.append(_call(step, f"call.{k}", shared))
         return [f"@call.{k}(ptr %table)"], CALL
+    if isinstance(step, Mirrored):
+        shared.texts.append(nest_mirror.function(step, f"mirror.{k}", vector_width))
+        return [f"@mirror.{k}(ptr %table)"], float(step.size**2)
     if isinstance(step, Nest):
         calls, part = _nest(lowered(step), k, vector_width, shared, math.inf)
         return calls, part.work

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
 
 from symgrad.compile import nest
-from symgrad.compile.nest import OWN, Call, Nest, Passes
-from symgrad.compile.plan.steps import CONSTANT, TEMPORARY, Flow, Gemm, Matrix, Plan, Slot, Step
+from symgrad.compile.nest import OWN, Call, Mirrored, Nest, Passes
+from symgrad.compile.plan.steps import CONSTANT, TEMPORARY, Flow, Gemm, Matrix, Mirror, Plan, Slot, Step
 
 OWN_BYTES = 4096
 """Bytes that a body works in up to which they are on the stack."""
@@ -15,16 +15,20 @@ KEPT_BYTES = 128
 """Bytes of a carry up to which passes work on a copy of it on the stack."""
 
 
-def is_code(step: Step) -> TypeGuard[Nest | Gemm | Flow]:
+def is_code(step: Step) -> TypeGuard[Nest | Gemm | Mirror | Flow]:
     """Whether a step is machine code, with all steps within."""
     if isinstance(step, Flow):
         return all(is_code(s) for b in step.bodies for s in b.steps)
-    return isinstance(step, (Nest, Gemm))
+    return isinstance(step, (Nest, Gemm, Mirror))
 
 
-def code(step: Nest | Gemm | Flow) -> nest.Step:
+def code(step: Nest | Gemm | Mirror | Flow) -> nest.Step:
     """A step that `is_code`, as such."""
-    return _gemm(step) if isinstance(step, Gemm) else _passes(step) if isinstance(step, Flow) else step
+    if isinstance(step, Gemm):
+        return _gemm(step)
+    if isinstance(step, Mirror):
+        return Mirrored(step.a.buffer, step.a.dtype, step.a.offset, step.a.shape[0], *step.a.strides)
+    return _passes(step) if isinstance(step, Flow) else step
 
 
 def _passes(step: Flow) -> Passes:
