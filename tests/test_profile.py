@@ -97,3 +97,22 @@ def test_batches_of_matrices_count_the_bytes_of_their_dtype(batch: int) -> None:
     found = sg.function(lambda a, b: np.matmul(a, b)).profile(a, b)
     assert sum(k.operations for k in found.kernels) == 2 * batch * 20 * 30 * 10
     assert sum(k.bytes for k in found.kernels) == 4 * (a.size + b.size + batch * 20 * 10)
+
+
+def test_a_training_step_s_profile_leaves_the_state() -> None:
+    step = sg.train_step(loss, sg.adam(0.01))
+    state = step.init(w)
+    step(state, X, y)
+    before = [a.copy() for a in state.held]
+    found = step.profile(state, X, y)
+    assert any(k.name.startswith("gemv") for k in found.kernels)
+    for a, b in zip(state.held, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_training_step_of_symbols_has_a_profile() -> None:
+    a, t = sp.symbols("a t")
+    step = sg.train_step(sg.function([a], (a * t - 1) ** 2), sg.sgd(0.1))
+    state = step.init(a=0.5)
+    assert step.profile(state, t=2.0).seconds > 0
+    assert float(state.held[0]) == 0.5

@@ -44,7 +44,7 @@ ROOMS = {
     "control": BELOW | {"tree"},
     "transforms": BELOW | {"function", "arrays", "chunks", "sparse", "structure", "defining", "generic", "tree"},
     "products": BELOW | {"function", "arrays", "defining", "generic", "tree", "transforms"},
-    "train": BELOW | {"function", "defining", "generic", "leaves", "tree", "transforms", "products"},
+    "train": BELOW | {"profile", "function", "defining", "generic", "leaves", "tree", "transforms", "products"},
     "__init__": {
         "errors",
         "ops",

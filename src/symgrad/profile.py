@@ -27,6 +27,7 @@ from symgrad.compile.plan.steps import (
 )
 from symgrad.compile.plan.views import View
 from symgrad.errors import UnsupportedError
+from symgrad.run.inplace import InPlace
 from symgrad.run.program import Program
 
 BUDGET = 0.3
@@ -140,10 +141,22 @@ def profile(f: Any, args: Sequence[Any], named: dict[str, Any]) -> Profile:
         moved = float(sum(ITEM[t.dtype] * math.prod(n or 1 for n in t.shape) for t in types))
         own = Kernel(f"{how}, all at once", call, float(f.count_ops()), moved)
         return Profile(f.name, (own,), call, machine("float64"))
-    plan = executor.program.plan
-    times = _times(plan, executor.arrays(args, named))
+    return of_plan(f.name, executor.program.plan, executor.arrays(args, named), call)
+
+
+def of_plan(name: str, plan: Plan, arrays: list[Any], seconds: float) -> Profile:
+    """The profile of a plan on these arrays, some of which it may change; a whole call takes `seconds`."""
+    times = _times(plan, arrays)
     kernels = tuple(Kernel(describe(s), t, *work(s)) for s, t in zip(plan.steps, times, strict=True))
-    return Profile(f.name, kernels, call, machine(_dtype(plan)))
+    return Profile(name, kernels, seconds, machine(_dtype(plan)))
+
+
+def in_place(step: InPlace, arrays: list[Any]) -> Profile:
+    """Run a step in place, kernel by kernel. It changes the arrays. UnsupportedError where it has no machine code."""
+    if step.program is None:
+        raise UnsupportedError(f"{step.name}: {step.refusal}")
+    room = step.workspace()
+    return of_plan(step.name, step.program.plan, arrays, _seconds(lambda: step.call(*arrays, room)))
 
 
 def _times(plan: Plan, arrays: list[Any]) -> list[float]:
@@ -161,7 +174,7 @@ def _settles(step: Step) -> bool:
         return step.name != "while_loop" and is_code(step)
     if isinstance(step, Nest):
         return not any(s.keep for s in step.stores)
-    return isinstance(step, Gemm) and not step.beta
+    return isinstance(step, Mirror) or (isinstance(step, Gemm) and not step.beta)
 
 
 def _dtype(plan: Plan) -> str:

@@ -13,6 +13,7 @@ from symgrad.function import Function
 from symgrad.generic import PythonFunction
 from symgrad.graph import FLOATS, REGISTER, Graph, Node, Type
 from symgrad.leaves import as_array, is_static
+from symgrad.profile import Profile, in_place
 from symgrad.run.inplace import InPlace
 from symgrad.train.optimizers import Optimizer
 from symgrad.train.state import STEP, State
@@ -91,6 +92,13 @@ class Built:
             self._in_place = InPlace(*f.program, {k + 1: k for k in range(changed)}, f.name)
         return self._in_place.call, self._in_place.workspace()
 
+    def profile(self, arrays: Sequence[Any]) -> Profile:
+        """Where the time of a step goes that changes these arrays."""
+        self.run()
+        if self._in_place is None:
+            return self.function.profile(*[a.item() if a.__class__ is np.ndarray and not a.ndim else a for a in arrays])
+        return in_place(self._in_place, [np.asarray(a) for a in arrays])
+
     def explain(self, steps: bool = False) -> str:
         """What runs."""
         self.run()
@@ -132,6 +140,11 @@ class TrainStep:
     def explain(self, steps: bool = False) -> str:
         """How it was derived and what runs it; of a Python function, for data like those of the latest call."""
         return self._shown().explain(steps)
+
+    def profile(self, state: State, *data: Any, **named: Any) -> Profile:
+        """Where the time of a step goes, kernel by kernel: `print` it, or `.plot()`. The state stays as it is."""
+        built, numbers, _ = self._bound(state, data, named)
+        return built.profile([*(a.copy() for a in state.held), *numbers])
 
     def _shown(self) -> Built:
         if self._latest is None:
