@@ -204,7 +204,7 @@ class _Run:
         if not math.isfinite(mean):
             raise ConvergenceError(
                 f"the loss is {mean} in epoch {t.epochs + 1} ({self.step.optimizer.name}): lower the learning rate, "
-                "or look for a logarithm or a root of what may be 0"
+                "or look for NaN in the data, and for a logarithm or a root of what may be 0"
             )
         t.losses.append(mean)
         if self.held_out is None:
