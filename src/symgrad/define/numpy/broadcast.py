@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.define.numpy.dtypes import python_number
 from symgrad.define.numpy.tracer import Array, cast, has_traced, node, own_dtype, shapes
-from symgrad.graph import REGISTER, Graph
+from symgrad.graph import FLOATS, REGISTER, Graph
 from symgrad.graph.node import spread
 from symgrad.ops.einsum import contract
 
@@ -39,6 +39,23 @@ def elementwise(op: Any, values: Sequence[Any], dtypes: Sequence[Any], g: Graph,
     shape = np.broadcast_shapes(*shapes(values))
     ids = [broadcast_to(g, node(g, v, d), shape) for v, d in zip(values, dtypes, strict=True)]
     return Array(g, _built(g, op, ids, tuple(attrs[a] for a in op.attrs)))
+
+
+def alike(values: Sequence[Any]) -> bool:
+    """Whether these are traced arrays of one graph, shape and floating-point dtype: nothing is to be converted."""
+    first = values[0]
+    if first.__class__ is not Array:
+        return False
+    g, t = first.graph, first.graph.types[first.id]
+    return t.dtype in FLOATS and all(
+        v.__class__ is Array and not v.weak and v.graph is g and g.types[v.id] == t for v in values
+    )
+
+
+def of_alike(op: Any, values: Sequence[Array]) -> Array:
+    """`elementwise` of such."""
+    g = values[0].graph
+    return Array(g, _built(g, op, [v.id for v in values], ()))
 
 
 def _built(g: Graph, op: Any, ids: Sequence[int], attrs: tuple[Any, ...]) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.define.numpy.broadcast import elementwise
+from symgrad.define.numpy.broadcast import alike, elementwise, of_alike
 from symgrad.define.numpy.dtypes import python_number
 from symgrad.define.numpy.reductions import accumulated
 from symgrad.define.numpy.tracer import METHODS, UFUNCS, Array, cast, graph_of, is_traced, own_dtype, refuse
@@ -41,6 +41,8 @@ def _by_name(ufunc: Any, name: str) -> Any:
     op = REGISTER[name]
 
     def meaning(*inputs: Any) -> Array:
+        if name not in _LOGICAL and alike(inputs):
+            return of_alike(op, inputs)
         dtypes = _dtypes(ufunc, inputs)
         if name in _LOGICAL:
             if ufunc.__name__ not in _LOGICAL and any(d.kind != "b" for d in dtypes):
