@@ -208,3 +208,39 @@ def test_forms_that_can_not_be():
         for memory in (0, -5):
             with pytest.raises(sg.ArgumentError, match="no amount of memory"):
                 make(f, memory=memory)
+
+
+def test_multiples_and_sums() -> None:
+    rng = np.random.default_rng(0)
+    U, V, T = rng.normal(size=(4, 2)), rng.normal(size=(5, 2)), rng.normal(size=(4, 5))
+    H = sg.hessian(lambda U, V, T: np.sum((T - U @ V.T) ** 2), structure="auto")(U, V, T)
+    G = sg.hessian(lambda U: np.sum(U**4), structure="auto")(U)
+    h, g = H.todense(), G.todense()
+    for found, wanted in (
+        (2 * H, 2 * h),
+        (H * np.float64(0.5), 0.5 * h),
+        (np.float64(0.5) * H, 0.5 * h),
+        (H / 4, h / 4),
+        (-H, -h),
+        (H + G, h + g),
+        (H - 2 * G, h - 2 * g),
+    ):
+        assert isinstance(found, FactoredArray)
+        np.testing.assert_allclose(found.todense(), wanted, rtol=1e-14)
+    b = rng.normal(size=U.shape)
+    np.testing.assert_allclose((H + G) @ (H + G).solve(b), b, rtol=1e-9)
+    for found, wanted in ((H + h, 2 * h), (h - H, 0 * h), (h + G, h + g)):
+        np.testing.assert_allclose(found, wanted, atol=1e-12)
+    with pytest.raises(ValueError, match="differ"):
+        H + sg.hessian(lambda x: np.sum(x**4), structure="auto")(np.ones(3))
+    with pytest.raises(TypeError):
+        H * h
+
+
+def test_from_the_left() -> None:
+    J = sg.jacobian(lambda x, A: np.sin(x) * (A @ x), structure="auto")(np.ones(3), np.eye(3))
+    v = np.random.default_rng(0).normal(size=(2, 3))
+    np.testing.assert_allclose(v @ J, v @ J.todense(), rtol=1e-13)
+    np.testing.assert_allclose(v[0] @ J, v[0] @ J.todense(), rtol=1e-13)
+    with pytest.raises(ValueError, match="last axes"):
+        np.ones(4) @ J

@@ -28,12 +28,14 @@ class FactoredArray:
 
     `H @ v` multiplies by an array of the columns' shape (further axes may follow), `H.solve(b)` solves `H x = b`,
     `H.todense()` gives the NumPy array, `H.toscipy()` a SciPy sparse array or LinearOperator of two axes.
-    `np.asarray(H)` is `H.todense()`.
+    `np.asarray(H)` is `H.todense()`. Multiples and sums of them, `2 * H - G`, stay factors.
 
     Attributes:
         rows, columns: the shapes of the two sides.
         kind: "diagonal", "block diagonal", "kronecker", "low rank", a sum of these, or "dense".
     """
+
+    __array_ufunc__ = None  # of NumPy's arrays and numbers, too, the operators below are asked
 
     def __init__(self, rows: tuple[int, ...], columns: tuple[int, ...], terms: Sequence[Product], dtype: Any) -> None:
         self.rows, self.columns = rows, columns
@@ -75,6 +77,38 @@ class FactoredArray:
         dense = self.todense()
         return dense if dtype is None else dense.astype(dtype)
 
+    def __mul__(self, number: Any) -> FactoredArray:
+        """A multiple of it. NotImplemented for what is no number: products of elements are `H.todense() * x`."""
+        if not isinstance(number, (int, float, np.number)):
+            return NotImplemented
+        terms = [Product(t.given.number * float(number), t.given.factors) for t in self._terms]
+        return FactoredArray(self.rows, self.columns, terms, self.dtype)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, number: Any) -> FactoredArray:
+        return self * (1 / number) if isinstance(number, (int, float, np.number)) else NotImplemented
+
+    def __neg__(self) -> FactoredArray:
+        return self * -1
+
+    def __add__(self, other: Any) -> Any:
+        """The sum, of factors if both are; an array with an array."""
+        if not isinstance(other, FactoredArray):
+            return self.todense() + other
+        if (self.rows, self.columns) != (other.rows, other.columns):
+            raise ValueError(f"shapes {self.shape} and {other.shape} differ")
+        terms = [t.given for t in (*self._terms, *other._terms)]
+        return FactoredArray(self.rows, self.columns, terms, np.result_type(self.dtype, other.dtype))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
     def __matmul__(self, v: Any) -> Any:
         v = np.asarray(v)
         c = len(self.columns)
@@ -88,6 +122,17 @@ class FactoredArray:
             sizes = dict(zip(rows + own + more, self.rows + self.columns + v.shape[c:], strict=True))
             total += t.contracted([*rows, *more], sizes, (v, own + more))
         return total
+
+    def __rmatmul__(self, v: Any) -> Any:
+        """v @ H, for v whose last axes are the rows."""
+        v = np.asarray(v)
+        r = len(self.rows)
+        if v.ndim < r or v.shape[v.ndim - r :] != self.rows:
+            raise ValueError(f"v @ H: v has shape {v.shape}, its last axes must be {self.rows}")
+        first = np.moveaxis(v, range(v.ndim - r, v.ndim), range(r))
+        found = self.T @ first
+        c = len(self.columns)
+        return np.moveaxis(found, range(c), range(found.ndim - c, found.ndim))
 
     @property
     def T(self) -> FactoredArray:
