@@ -5,8 +5,10 @@ What they should be is worked out by the same loops written out in Python.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +21,7 @@ import torch
 import symgrad as sg
 from symgrad.compile.numpy import Reference
 from symgrad.show.python import identifier
+from tests.compile.test_c_arrays import CC, Library
 from tests.test_control import CASES, MATRICES, newton, rnn
 
 
@@ -151,7 +154,25 @@ def by_source(f: Any, args: list[Any]) -> Any:
         return scope[identifier(own.name)](*args)
 
 
-BACK_ENDS = {"source": by_source, "reference": by_reference, "program": by_program, "torch": by_torch, "jax": by_jax}
+def by_c(f: Any, args: list[Any]) -> Any:
+    if CC is None:
+        pytest.skip("no C compiler on this machine")
+    with tempfile.TemporaryDirectory() as folder:
+        library = Library(Path(folder), {"f": f.specialise(*args)})
+        assert not library.refused
+        status, results = library("f", args)
+    assert status == 0
+    return results
+
+
+BACK_ENDS = {
+    "source": by_source,
+    "reference": by_reference,
+    "program": by_program,
+    "torch": by_torch,
+    "jax": by_jax,
+    "c": by_c,
+}
 
 
 def closely(got: Any, want: Any, rtol: float = 1e-9) -> None:
@@ -343,3 +364,13 @@ def test_numbers_of_32_bits_in_torch() -> None:
     got = sg.grad(rnn).torch(*MATRICES)(*[x.float() for x in tensors(MATRICES)])
     assert got.dtype == torch.float32
     np.testing.assert_allclose(got.numpy(), sg.grad(rnn)(*MATRICES), rtol=1e-4, atol=1e-5)
+
+
+def test_c_says_that_a_loop_would_go_on(tmp_path: Path) -> None:
+    if CC is None:
+        pytest.skip("no C compiler on this machine")
+    f = sg.function(lambda x: sg.while_loop(lambda s: s > 0, lambda s: s * x, x, limit=20)).specialise(2.0)
+    library = Library(tmp_path, {"f": f})
+    assert "2 where a loop's condition still held" in library.headers["f"]
+    assert library("f", [2.0])[0] == 2
+    assert library("f", [-2.0]) == (0, [-2.0])

@@ -107,7 +107,7 @@ def _of_plan(
     """
     places = Places(graph, inputs)
     documentation = _documentation(
-        name, graph, outputs, tree, title, places, sizes(graph, outputs), made.returns, True, made.work
+        name, graph, outputs, tree, title, places, sizes(graph, outputs), made.returns, True, made.work, made.loops
     )
     work = f", {real} *work" if made.work else ""
     signature = f"{'int' if made.returns else 'void'} {name}(const {real} *in, {real} *out{work})"
@@ -177,12 +177,14 @@ def _documentation(
     computed: bool,
     planned: bool = False,
     work: int = 0,
+    loops: bool = False,
 ) -> str:
     lines = [f"{title}.", "", f"in: {places.size} values, in this order:", *(f"  {t}" for t in places.described)]
     if places.arrays:
         lines += ["", "arrays:", *(f"  {t}" for t in places.arrays)]
     if computed:
-        lines += ["", f"Returns 1 where an index was outside its array ({_OUTSIDE[planned]}), else 0."]
+        endless = ", 2 where a loop's condition still held after as many passes as it may make" if loops else ""
+        lines += ["", f"Returns 1 where an index was outside its array ({_OUTSIDE[planned]}){endless}, else 0."]
     if work:
         lines += ["", f"work: memory for {work} values, which the function writes to."]
     lines += ["", f"out: {count} values, in this order:"]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from symgrad.compile.c_body import ATOM, KINDS, Array, Body, Text, constant, has
+from symgrad.compile.c_flow import arenas, flow
 from symgrad.compile.c_scans import scan
 from symgrad.compile.lower import lower
 from symgrad.compile.nest import Access, Nest, Store, identity, input_of
@@ -38,11 +39,15 @@ class Planned(NamedTuple):
     work: int
     returns: bool
     """Whether a place may be outside its array: then the function returns 1."""
+    loops: bool
+    """Whether a loop may not end within its limit: then it returns 2."""
 
 
 def is_of_arrays(graph: Graph, outputs: Sequence[int]) -> bool:
-    """Whether there are operations on arrays, or an array is given back as it is."""
+    """Whether there are operations on arrays, loops as those of arrays, or an array is given back as it is."""
     live = graph.reach(outputs)
+    if any(needed and op.kind == "flow" for needed, op in zip(live, graph.ops, strict=True)):
+        return True
     whole = any(graph.ops[o] is INPUT and graph.types[o].shape for o in outputs)
     return whole or any(
         needed and t.shape and op is not INPUT and op is not STACK
@@ -58,10 +63,16 @@ def planned(graph: Graph, inputs: Sequence[int], outputs: Sequence[int], dtype: 
     writer = Writer(plan(graph, inputs, outputs, fresh=False), dtype)
     writer.run()
     tables = writer.tables
+    if writer.whole:
+        tables = [*tables, f"    long long whole[{writer.whole}];"]
     if 0 < writer.work <= OWN:
         tables = [*tables, f"    REAL work[{writer.work}];"]
     work = writer.work if writer.work > OWN else 0
-    return Planned(writer.body.lines, writer.body.prelude, tables, work, writer.returns)
+    return Planned(writer.body.lines, writer.body.prelude, tables, work, writer.returns, writer.loops)
+
+
+Pointer = tuple[str, ...]
+"""Of a buffer, the name of its memory, and terms whose sum is where it begins there."""
 
 
 class Writer:
@@ -72,15 +83,26 @@ class Writer:
         self.tables: list[str] = []
         self.work = 0
         self.returns = False
-        self.pointers: dict[int, tuple[str, int]] = {}
-        """Of a buffer, the name of its memory and where it begins there."""
+        self.loops = False
+        """Whether a loop may not end."""
+        self.whole = self.listed = 0
+        self.pointers: dict[int, Pointer] = {}
 
     def run(self) -> None:
         self._lay_out()
         for k, b in enumerate(self.plan.buffers):
             if b.zeroed and b.kind == RESULT:
-                name, start = self.pointers[k]
-                self.body.line(f"for (long long i0 = 0; i0 < {b.count}; ++i0) {name}[{_sum([str(start), 'i0'])}] = 0;")
+                self.body.line(f"for (long long i0 = 0; i0 < {b.count}; ++i0) {self.item(k, ['i0'])} = 0;")
+        self._steps()
+
+    def inside(self, body: Plan, pointers: dict[int, Pointer]) -> None:
+        """The steps of a body whose buffers lie there."""
+        around = self.plan, self.pointers
+        self.plan, self.pointers = body, pointers
+        self._steps()
+        self.plan, self.pointers = around
+
+    def _steps(self) -> None:
         for step in self.plan.steps:
             if isinstance(step, Nest):
                 self._nest(step)
@@ -99,51 +121,67 @@ class Writer:
                 )
             else:
                 assert isinstance(step, Flow)
-                raise UnsupportedError(f"C code of arrays has no {step.name}; write the loop around its body in C")
+                flow(self, step)
 
     def _lay_out(self) -> None:
         """Where each buffer lies: inputs and results one after the other, whole numbers apart from floats."""
-        found = {b.dtype for b in self.plan.buffers} & set(FLOATS)
-        if len(found | {self.dtype}) > 1:
-            raise UnsupportedError("C code is of one dtype; this function mixes float32 and float64")
         at = 0
         for k in self.plan.inputs:
-            self.pointers[k] = "in", at
+            self.pointers[k] = "in", str(at)
             at += self.plan.buffers[k].count
         at = 0
         for v in self.plan.results:
-            self.pointers[v.buffer] = "out", at
+            self.pointers[v.buffer] = "out", str(at)
             at += self.plan.buffers[v.buffer].count
-        item = 4 if self.dtype == "float32" else 8
-        whole = listed = 0
         for k, b in enumerate(self.plan.buffers):
             if b.kind == CONSTANT:
                 self._table(k)
-                listed += b.count
-            elif b.kind == TEMPORARY and b.dtype in FLOATS and b.at >= 0:
-                self.pointers[k] = "work", b.at // item
-                self.work = max(self.work, b.at // item + b.count)
-            elif b.kind == TEMPORARY and b.at >= 0:
-                self.pointers[k] = "whole", whole
-                whole += b.count
-        if listed > LISTED:
-            raise UnsupportedError(f"C code would hold {listed} constant numbers; make these arrays arguments")
-        if whole > OWN:
-            raise UnsupportedError(f"C code has room for {OWN} whole numbers between its steps, this needs {whole}")
-        if whole:
-            self.tables.append(f"    long long whole[{whole}];")
+        self.pointers |= self.temporaries(self.plan)
+
+    def temporaries(self, plan: Plan) -> dict[int, Pointer]:
+        """Memory for what a plan, or a body of one, works in."""
+        skipped = arenas(plan)
+        own = [b for k, b in enumerate(plan.buffers) if k not in skipped]
+        if len({b.dtype for b in own} & set(FLOATS) | {self.dtype}) > 1:
+            raise UnsupportedError("C code is of one dtype; this function mixes float32 and float64")
+        item = 4 if self.dtype == "float32" else 8
+        found: dict[int, Pointer] = {}
+        start = self.work
+        for k, b in enumerate(plan.buffers):
+            if b.kind != TEMPORARY or b.at < 0 or k in skipped:
+                continue
+            if b.dtype in FLOATS:
+                found[k] = "work", str(start + b.at // item)
+                self.work = max(self.work, start + b.at // item + b.count)
+            else:
+                found[k] = "whole", str(self.whole)
+                self.whole += b.count
+        if self.whole > OWN:
+            raise UnsupportedError(
+                f"C code has room for {OWN} whole numbers between its steps, this needs {self.whole}"
+            )
+        return found
 
     def _table(self, k: int) -> None:
         b = self.plan.buffers[k]
+        self.listed += b.count
+        if self.listed > LISTED:
+            raise UnsupportedError(f"C code would hold {self.listed} constant numbers; make these arrays arguments")
         kind = KINDS.get(b.dtype, "REAL")
         numbers = [constant(x, b.dtype, self.suffix)[0] for x in b.data.reshape(-1).tolist()] or ["0"]
         rows = [", ".join(numbers[n : n + 8]) for n in range(0, len(numbers), 8)]
         self.tables += [f"    static const {kind} constant{k}[] = {{", *(f"        {r}," for r in rows), "    };"]
-        self.pointers[k] = f"constant{k}", 0
+        self.pointers[k] = f"constant{k}", "0"
 
     def item(self, buffer: int, place: Sequence[str]) -> str:
-        name, start = self.pointers[buffer]
-        return f"{name}[{_sum([str(start), *place])}]"
+        """The element of a buffer at the sum of these terms."""
+        name, *start = self.pointers[buffer]
+        return self.at(name, [*start, *place])
+
+    @staticmethod
+    def at(name: str, terms: Sequence[str]) -> str:
+        """The element of memory at the sum of these terms."""
+        return f"{name}[{_sum(terms)}]"
 
     @staticmethod
     def times(c: int, text: str) -> str:
