@@ -193,9 +193,3 @@ def test_sympy_has_no_loops() -> None:
     for f, name, args in ((rnn, "scan", ARGS), (root, "while_loop", [2.0]), (branch, "cond", [2.0])):
         with pytest.raises(sg.UnsupportedError, match=rf"{name} has no form in SymPy; use \.latex"):
             sg.function(f).specialise(*args).sympy()
-
-
-def test_c_has_no_arrays_and_says_so(tmp_path) -> None:
-    for f, args in ((rnn, ARGS), (branch, [2.0])):
-        with pytest.raises(sg.UnsupportedError, match=r"has no '?(scan|cond)"):
-            sg.function(f).specialise(*args).c(tmp_path / "f")
