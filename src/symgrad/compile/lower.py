@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symgrad.compile.sigmoids import share_sigmoids
 from symgrad.errors import UnsupportedError
 from symgrad.graph import CONST, INPUT, REGISTER, Graph, Node, Op
 from symgrad.graph.body import Body
@@ -17,10 +18,11 @@ MULTIPLY, POWER, FOLD = REGISTER["multiply"], REGISTER["integer_power"], REGISTE
 def lower(graph: Graph, outputs: Sequence[int], has: Callable[[Op], bool], back_end: str) -> tuple[Graph, list[int]]:
     """`outputs` in a new graph of operations that the back end has.
 
-    What it has not is expanded by the operation's declared fallback, powers become products that share
-    their squares. Raises UnsupportedError, naming the operation and the back end, where there is no fallback.
+    What it has not is expanded by the operation's declared fallback; powers become products that share their squares,
+    sigmoids share an exponential with their complements. Raises UnsupportedError, naming the operation and the back
+    end, where there is no fallback.
     """
-    graph, roots = expand(graph, outputs, has, back_end)
+    graph, roots = expand(*share_sigmoids(graph, outputs), has, back_end)
     used = set(graph.ops)
     return _finish(graph, roots, has, back_end) if POWER in used or FOLD in used else (graph, roots)
 

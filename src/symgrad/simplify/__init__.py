@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgrad.graph import Graph
+from symgrad.simplify.bodies import in_bodies
 from symgrad.simplify.contractions import recontract
 from symgrad.simplify.factor import factor
 from symgrad.simplify.flow import lean_loops
@@ -52,7 +53,9 @@ def rewrites(graph: Graph, roots: Sequence[int]) -> list[str]:
 
 
 def program(graph: Graph, roots: Sequence[int]) -> tuple[Graph, list[int]]:
-    """Half-integer powers split, common pairs shared, sums joined and signs settled, in a new graph."""
+    """Half-integer powers split, common pairs shared, sums joined and signs settled, in a new graph; in bodies of loops
+    as well."""
+    graph, roots = in_bodies(graph, roots, program)
     return settle_signs(*join_sums(*share_pairs(*split_powers(graph, roots))))
 
 

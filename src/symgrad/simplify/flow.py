@@ -15,20 +15,20 @@ from symgrad.graph import CONST, INPUT, REGISTER, Graph
 from symgrad.graph.body import Body
 from symgrad.ops.flow import Scan, scan_at, siblings
 from symgrad.simplify.around import from_around
+from symgrad.simplify.bodies import Rewrite, rewritten
 
 BROADCAST = REGISTER["broadcast"]
 SCAN, WHILE, COND = REGISTER["scan"], REGISTER["while_loop"], REGISTER["cond"]
-Simplify = Callable[[Graph, Sequence[int]], tuple[Graph, list[int]]]
 
 
-def lean_loops(graph: Graph, roots: Sequence[int], simplify: Simplify) -> tuple[Graph, list[int]]:
+def lean_loops(graph: Graph, roots: Sequence[int], simplify: Rewrite) -> tuple[Graph, list[int]]:
     """`roots` with lean loops and branches; `simplify` is for the bodies. The same graph where there are none."""
     if not any(op.kind == "flow" for op in graph.ops):
         return graph, list(roots)
     return _joined(*_pruned(graph, roots, simplify))
 
 
-def _pruned(graph: Graph, roots: Sequence[int], simplify: Simplify) -> tuple[Graph, list[int]]:
+def _pruned(graph: Graph, roots: Sequence[int], simplify: Rewrite) -> tuple[Graph, list[int]]:
     groups, live = _needed(graph, roots)
     out = Graph()
     new: dict[int, int] = {}
@@ -86,13 +86,6 @@ def _picked(values: Sequence[Any], keep: Sequence[bool]) -> list[Any]:
     return [v for v, k in zip(values, keep, strict=True) if k]
 
 
-def _tidy(body: Body, simplify: Simplify) -> Body:
-    """The body simplified."""
-    own, outputs = simplify(body.graph, body.outputs)
-    own = own.copy()
-    return Body(own, [own.input(*body.graph.attrs[i]) for i in body.inputs], outputs)
-
-
 # Without what is not needed
 
 
@@ -110,14 +103,14 @@ class _Scan:
     def args(self) -> tuple[int, ...]:
         return (*self.s.args, *self.still.values())
 
-    def into(self, out: Graph, new: dict[int, int], simplify: Simplify) -> dict[int, int]:
+    def into(self, out: Graph, new: dict[int, int], simplify: Rewrite) -> dict[int, int]:
         s = self.s
         found = {k: new[i] for k, i in self.still.items()}
         if not self.places:
             return found
         s = replace(
             s,
-            body=_tidy(s.body, simplify),
+            body=rewritten(s.body, simplify),
             count=None if s.count is None else new[s.count],
             firsts=tuple(new[i] for i in s.firsts),
             slices=tuple(new[i] for i in s.slices),
@@ -217,8 +210,8 @@ class _Other:
     rest: tuple[Any, ...]
     places: dict[int, int]
 
-    def into(self, out: Graph, new: dict[int, int], simplify: Simplify) -> dict[int, int]:
-        bodies = [_tidy(b, simplify) for b in self.bodies]
+    def into(self, out: Graph, new: dict[int, int], simplify: Rewrite) -> dict[int, int]:
+        bodies = [rewritten(b, simplify) for b in self.bodies]
         args = tuple(new[a] for a in self.args)
         if self.op is COND and (known := out.value(args[0])) is not None:
             body = bodies[0] if known else bodies[1]
