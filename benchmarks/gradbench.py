@@ -1,6 +1,6 @@
 """GradBench's evals: symgrad beside JAX and PyTorch, on one core, every result validated.
 
-    python benchmarks/gradbench.py            # about ten minutes
+    python benchmarks/gradbench.py            # about four minutes
     python benchmarks/gradbench.py --quick    # smaller, about two
     python benchmarks/gradbench.py --modules gmm kmeans --tools symgrad JAX --markdown
     python benchmarks/gradbench.py --suite ~/gradbench --modules lse     # the suite's own programs, from a checkout
