@@ -347,3 +347,14 @@ def test_a_carry_that_begins_as_a_number_of_python_has_the_dtype_that_it_meets(d
     np.testing.assert_allclose(ys, parts, rtol=1e-6)
     np.testing.assert_allclose(last, plain, rtol=1e-6)
     assert sg.function(lambda x: x * sg.fori_loop(0, 3, lambda i, v: v / 3, 1.0))(x).dtype == dtype
+
+
+def test_the_length_of_a_loop_may_be_a_default() -> None:
+    def f(x, n=3):
+        assert type(n) is int or n.shape == ()
+        return sg.fori_loop(0, n, lambda i, c: c * x, 1.0)
+
+    assert sg.function(f)(2.0) == 8.0
+    assert sg.function(f)(2.0, 4) == 16.0
+    assert sg.grad(f)(2.0) == pytest.approx(12.0)
+    assert sg.grad(f)(2.0, n=4) == pytest.approx(32.0)

@@ -15,7 +15,7 @@ from symgrad.errors import ArgumentError, FormulaError
 from symgrad.function import Function
 from symgrad.generic import Kind, PythonFunction, Specialised, flat
 from symgrad.graph.tree import Csr
-from symgrad.leaves import is_static
+from symgrad.leaves import Fixed, is_static
 from symgrad.tree import NUMBER, Structure, flatten
 
 
@@ -38,7 +38,8 @@ def from_python(fn: Callable[..., Any], static: Any = (), name: str | None = Non
         def call(arrays: list[Any]) -> Any:
             values, start = [], 0
             for a in kind.arguments:
-                values.append(a.nest(arrays[start : start + a.size]))
+                value = a.nest(arrays[start : start + a.size])
+                values.append(int(value) if isinstance(value, Fixed) else value)  # to the function it is any other
                 start += a.size
             return _call(fn, signature, values)
 
