@@ -684,3 +684,14 @@ def test_in_place_operators_are_seen_by_all_names_of_an_array() -> None:
     assert sg.grad(g)(2.0) == 6.0  # a number is nobody else's
     with pytest.raises(sg.TraceError, match="can't become float64"):
         sg.function(lambda n: (2 * n).__itruediv__(2))(np.arange(3))
+
+
+def test_shapes_that_are_left_out_are_part_of_the_definition() -> None:
+    def f(x, shape=(2, 3), steps=2, scales=(1.0, 2)):
+        assert type(shape[0]) is int
+        assert type(steps) is int
+        return scales[0] * np.sum(x.reshape(shape)[:, :steps] ** 2) + scales[1]
+
+    x = np.arange(6.0)
+    assert sg.function(f)(x) == sg.function(f)(x) == f(x)
+    np.testing.assert_array_equal(sg.grad(f)(x), [0, 2, 0, 6, 8, 0])

@@ -38,8 +38,8 @@ def from_python(fn: Callable[..., Any], static: Any = (), name: str | None = Non
         def call(arrays: list[Any]) -> Any:
             values, start = [], 0
             for a in kind.arguments:
-                value = a.nest(arrays[start : start + a.size])
-                values.append(int(value) if isinstance(value, Fixed) else value)  # to the function it is any other
+                plain = tuple(int(x) if isinstance(x, Fixed) else x for x in a.fixed)  # to the function they are any
+                values.append(a._replace(fixed=plain).nest(arrays[start : start + a.size]))
                 start += a.size
             return _call(fn, signature, values)
 

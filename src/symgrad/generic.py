@@ -22,7 +22,7 @@ from symgrad.graph import FLOATS, Type
 from symgrad.graph.tree import leaves_of
 from symgrad.leaves import DEFINING, Fixed, as_array, is_static, is_traced, static_key, type_of
 from symgrad.shown import Shown
-from symgrad.tree import NUMBER, Structure, flatten, names_of, tuple_of
+from symgrad.tree import NUMBER, Structure, flatten, names_of, tuple_of, unflatten
 
 Numbers = Any
 
@@ -98,8 +98,8 @@ class PythonFunction(Shown):
 
     Made by `sg.function(f)`, by `@sg.function`, and by the transforms. Arguments may be numbers, arrays, or pytrees
     of them (tuples, lists, dicts, namedtuples, dataclasses); texts, truth values, functions and what `static` names
-    are part of the definition, and whole numbers that are left to their defaults. The function is traced at its first
-    call with arguments of a kind.
+    are part of the definition, and whole numbers (also tuples of them) that are left to their defaults. The function
+    is traced at its first call with arguments of a kind.
 
     Example:
         >>> import numpy as np, symgrad as sg
@@ -214,8 +214,8 @@ class PythonFunction(Shown):
         bound.apply_defaults()
         values = [bound.arguments[n] for n in self.names]
         for k, n in enumerate(self.names):
-            if n not in given and type(values[k]) is int and k not in self._floats:
-                values[k] = Fixed(values[k])
+            if n not in given and k not in self._floats:
+                values[k] = _fixed(values[k])
         return tuple(values)
 
     def _with_static(self, args: Sequence[Any], named: dict[str, Any]) -> list[tuple[Any, bool]]:
@@ -373,6 +373,14 @@ def lifted(
 
 def _numbers(a: Structure, value: Any) -> list[Any]:
     return [x for x, f in zip(flatten(value)[0], a.fixed, strict=True) if f is NUMBER]
+
+
+def _fixed(default: Any) -> Any:
+    """A default of whole numbers alone, such as a count or a shape, as part of the definition."""
+    leaves, spec = flatten(default)
+    if not leaves or any(type(x) is not int for x in leaves):
+        return default
+    return unflatten(spec, [Fixed(x) for x in leaves])
 
 
 def _with_floats(value: Any) -> Any:
